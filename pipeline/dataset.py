@@ -1,0 +1,204 @@
+"""THE CONTRACT of the tables for whoever reads them: views over the dataset's current files, in DuckDB.
+
+A reader never blocks the writer, never sees half of a commit, and needs no dataset to exist: what isn't there is
+empty. What the columns mean stands in `pipeline.domain.facts`; who writes them is `pipeline.dataset_writer`.
+"""
+
+import atexit
+import functools
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline import dataset_views as views
+from pipeline.archive import whole_message
+from pipeline.dataset_log import TableLog
+from pipeline.dataset_schemas import TABLES, date_of
+from pipeline.status import Status, identity, read_status
+
+__all__ = ["TABLES", "AudioEvent", "DatasetUnreadable", "EventNotFound", "Reader", "Status"]
+
+
+ATTEMPTS = 4
+"""Two would do where replaced files are kept longer than a query runs, as they are by default."""
+
+
+class EventNotFound(LookupError):
+    """The archive holds no such event."""
+
+
+class DatasetUnreadable(Exception):
+    """A file of the dataset is missing or damaged, also when looked at again."""
+
+
+class AudioEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """The audio of one event, decoded."""
+
+    seq: int
+    elapsed_ns: int
+    source: str
+    """client, server."""
+    type: str
+    item_id: str | None
+    response_id: str | None
+    content_index: int | None
+    audio: bytes
+
+
+class Reader:
+    """Opens the dataset for reading. Safe to share between threads; a cursor is for one thread."""
+
+    def __init__(self, dataset_dir: Path, *, memory_limit: str = "1GB", threads: int | None = None) -> None:
+        # DuckDB reads `key=value` anywhere in a path as a partition.
+        if any("=" in part for part in dataset_dir.resolve().parts):
+            raise ValueError(f"{dataset_dir}: a dataset's path can't hold a '='; choose another data_dir")
+        self.directory = dataset_dir.resolve()
+        self._refreshing = threading.Lock()
+        self._logs = {name: TableLog(table, self.directory / name) for name, table in TABLES.items()}
+        self._identity = identity(self.directory)
+        self._snapshot = 0
+        self._variables: dict[str, list[str]] = {}
+        self._connection = self._connect(memory_limit, threads)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._connection.close()
+
+    @property
+    def snapshot(self) -> int:
+        """A number that changes whenever the rows may have changed; answers may be kept as long as it doesn't."""
+        with self._refreshing:
+            self._refresh()
+            return self._snapshot
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection that sees the tables as they are now, and keeps seeing them so."""
+        with self._refreshing:
+            self._refresh()
+            variables = self._variables
+        cursor = self._connection.cursor()
+        self._bind(cursor, variables)
+        return cursor
+
+    def query(self, sql: str, parameters: Mapping[str, object] | Sequence[object] | None = None) -> pa.Table:
+        """The answer as an Arrow table. Asks again where a file was cleaned away while a slow query read it."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._query(sql, parameters)
+            except duckdb.IOException as error:
+                failure = error
+                # A new cursor has the new list of files. What still fails then may have been misled by a log that
+                # was cut or put back: read it all again.
+                if attempt > 0:
+                    with self._refreshing:
+                        self._forget()
+        raise DatasetUnreadable(f"{self.directory}: {failure}") from failure
+
+    def message(self, session_id: str, seq: int) -> bytes:
+        """The message byte for byte as it was recorded. Raises EventNotFound."""
+        parameters = {"day": date_of(session_id), "session": session_id, "seq": seq}
+        found = self.query(views.MESSAGE, parameters).to_pylist()
+        if not found:
+            raise EventNotFound(f"{session_id}:{seq}: not in the archive")
+        return whole_message(**found[0])
+
+    def session_audio(self, session_id: str) -> list[AudioEvent]:
+        """All audio of a session in the order in which it was seen, both sides."""
+        parameters = {"day": date_of(session_id), "session": session_id}
+        return [AudioEvent(**row) for row in self.query(views.SESSION_AUDIO, parameters).to_pylist()]
+
+    def status(self) -> Status | None:
+        """What the pipeline last said about itself; None where none ever ran."""
+        return read_status(self.directory)
+
+    def _query(self, sql: str, parameters: Mapping[str, object] | Sequence[object] | None) -> pa.Table:
+        cursor = self.cursor()
+        try:
+            return cursor.sql(sql, params=parameters).to_arrow_table()
+        finally:
+            cursor.close()
+
+    def _refresh(self) -> None:
+        if (found := identity(self.directory)) != self._identity:
+            self._forget()
+            self._identity = found
+        changed = [name for name, log in self._logs.items() if log.refresh()]
+        if changed:
+            self._snapshot += 1
+            self._variables = self._variables | {k: v for name in changed for k, v in self._files(name).items()}
+
+    def _forget(self) -> None:
+        for log in self._logs.values():
+            log.forget()
+        self._snapshot += 1
+        self._variables = {k: v for name in self._logs for k, v in self._files(name).items()}
+
+    def _files(self, name: str) -> dict[str, list[str]]:
+        # The empty file comes first: a list is never empty, and gives the columns even before the first row.
+        log = self._logs[name]
+        empty = str(_empty_files() / name / _EMPTY)
+        return {
+            views.variable(log.table, settled=settled): [empty, *log.paths(settled=settled)]
+            for settled in (False, True)
+        }
+
+    def _connect(self, memory_limit: str, threads: int | None) -> duckdb.DuckDBPyConnection:
+        options: dict[str, Any] = {"memory_limit": memory_limit}
+        connection = duckdb.connect(":memory:", config=options | ({"threads": threads} if threads else {}))
+        _run(connection, "set global TimeZone = 'UTC'")
+        self._variables = {k: v for name in self._logs for k, v in self._files(name).items()}
+        self._bind(connection, self._variables)
+        for statement in views.ALL:
+            _run(connection, statement)
+        self._sandbox(connection)
+        return connection
+
+    def _sandbox(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Nothing but the dataset's own files can be read, whatever SQL somebody types into a page."""
+        folders = [f"{self.directory}/", f"{_empty_files()}/"]
+        _run(connection, f"set allowed_directories = {folders!r}")
+        for setting in ("enable_external_access = false", "lock_configuration = true"):
+            _run(connection, f"set {setting}")
+
+    @staticmethod
+    def _bind(cursor: duckdb.DuckDBPyConnection, variables: Mapping[str, list[str]]) -> None:
+        for name, files in variables.items():
+            cursor.execute(f"set variable {name} = $1", [files])
+            cursor.complete()
+
+
+_EMPTY = "date=1970-01-01/settled=true/empty.parquet"
+
+
+@functools.cache
+def _empty_files() -> Path:
+    """A folder with a file without rows for each table.
+
+    It stands as long as the process lives, because a cursor may outlive its reader.
+    """
+    folder, process = Path(tempfile.mkdtemp(prefix="calltape-")), os.getpid()
+    for name, table in TABLES.items():
+        (folder / name / _EMPTY).parent.mkdir(parents=True)
+        pq.write_table(table.columns.empty_table(), folder / name / _EMPTY)
+    # A forked child that ends must not take them from its parent.
+    atexit.register(_remove, folder, process)
+    return folder
+
+
+def _remove(folder: Path, process: int) -> None:
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    connection.execute(statement)
+    connection.complete()

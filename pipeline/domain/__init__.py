@@ -1,0 +1,1 @@
+"""The analytics, pure: no clock, file, network, Faust or DuckDB."""

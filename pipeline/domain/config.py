@@ -1,0 +1,156 @@
+"""The session's effective configuration, followed through its changes (PROTOCOL sections 1.5, 1.6 and 4.12).
+
+What the server reports in `session.created` and `session.updated` is in force from when it was seen; what a client
+asks for in `session.update` is not, until then. Only of a server that never reports anything is the request taken
+at its word. A report without a field leaves the field as it was; a null clears it.
+"""
+
+import zlib
+from typing import Any
+
+import msgspec
+
+from pipeline.domain.audio import AudioFormat, audio_format
+from pipeline.domain.lenient import salvage
+from pipeline.domain.messages import Format
+
+_VOLATILE = frozenset({"id", "object", "expires_at", "client_secret"})
+"""Members of the session that say nothing about how it is configured."""
+
+_RATE_MAX = 10**6
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in force. None: never said, or cleared."""
+
+    upstream_session_id: str | None = None
+    api_shape: str | None = None
+    model: str | None = None
+    voice: str | None = None
+    input_format: AudioFormat | None = None
+    output_format: AudioFormat | None = None
+    turn_detection: str | None = None
+    """server_vad, semantic_vad (or what another server calls its own), none."""
+    silence_duration_ms: int | None = None
+    prefix_padding_ms: int | None = None
+    transcription_model: str | None = None
+    reported: bool = False
+    """The server has said so itself."""
+    digest: int | None = None
+    """Of all that was last reported, also of what is not kept here, to tell whether anything changed."""
+
+
+def reported(config: Config, session: Any) -> Config:
+    """The configuration after the server reported this session object."""
+    if not isinstance(session, dict):
+        return config
+    return msgspec.structs.replace(_merged(config, session), reported=True, digest=_digest(session))
+
+
+def requested(config: Config, session: Any) -> Config:
+    """The configuration after the client asked for this: unchanged, unless the server never says what is in force."""
+    return config if config.reported or not isinstance(session, dict) else _merged(config, session)
+
+
+def is_semantic(config: Config) -> bool:
+    """Such a VAD holds for an unknown time: there is no silence to subtract (PROTOCOL section 3.5)."""
+    return "semantic" in (config.turn_detection or "")
+
+
+def _digest(session: dict[str, Any]) -> int | None:
+    kept = {name: value for name, value in session.items() if name not in _VOLATILE}
+    try:
+        return zlib.crc32(msgspec.json.encode(kept, order="deterministic"))
+    except RecursionError:
+        return None
+
+
+def _merged(config: Config, session: dict[str, Any]) -> Config:
+    audio = session.get("audio")
+    ga = (
+        isinstance(audio, dict)
+        or "output_modalities" in session
+        or session.get("type") in {"realtime", "transcription"}
+    )
+    fields = _ga_fields(audio if isinstance(audio, dict) else {}) if ga else _beta_fields(session)
+    fields |= {"api_shape": "ga" if ga else "beta"}
+    fields |= _text(session, "id", "upstream_session_id") | _text(session, "model", "model")
+    fields |= _turn_detection(config, fields.pop("turn_detection", msgspec.UNSET))
+    return msgspec.structs.replace(config, **fields)
+
+
+def _ga_fields(audio: dict[str, Any]) -> dict[str, Any]:
+    input_, output = _member(audio, "input"), _member(audio, "output")
+    return (
+        _voice(output)
+        | _format(input_.get("format", msgspec.UNSET), "input_format")
+        | _format(output.get("format", msgspec.UNSET), "output_format")
+        | _transcription(input_.get("transcription", msgspec.UNSET))
+        | {"turn_detection": input_.get("turn_detection", msgspec.UNSET)}
+    )
+
+
+def _beta_fields(session: dict[str, Any]) -> dict[str, Any]:
+    rate = session.get("input_audio_sampling_rate")
+    return (
+        _voice(session)
+        | _format(session.get("input_audio_format", msgspec.UNSET), "input_format", rate)
+        | _format(session.get("output_audio_format", msgspec.UNSET), "output_format")
+        | _transcription(session.get("input_audio_transcription", msgspec.UNSET))
+        | {"turn_detection": session.get("turn_detection", msgspec.UNSET)}
+    )
+
+
+def _member(holder: dict[str, Any], name: str) -> dict[str, Any]:
+    found = holder.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _text(holder: dict[str, Any], name: str, field: str) -> dict[str, Any]:
+    found = holder.get(name)
+    return {field: found} if isinstance(found, str) else {}
+
+
+def _voice(holder: dict[str, Any]) -> dict[str, Any]:
+    """A name, or an object with a name (Azure) or an id (a voice of one's own)."""
+    found = holder.get("voice")
+    if isinstance(found, dict):
+        return _text(found, "id", "voice") | _text(found, "name", "voice")
+    return _text(holder, "voice", "voice")
+
+
+def _format(found: Any, field: str, rate: Any = None) -> dict[str, Any]:
+    """GA says an object of type and rate, beta a name. An unknown format leaves the one before in place."""
+    if isinstance(found, str):
+        known = audio_format(found, rate if isinstance(rate, int) and 0 < rate <= _RATE_MAX else None)
+    else:
+        said = salvage(found, Format)
+        known = audio_format(said.type, said.rate) if said else None
+    return {field: known} if known else {}
+
+
+def _transcription(found: Any) -> dict[str, Any]:
+    if found is None:
+        return {"transcription_model": None}
+    return _text(found, "model", "transcription_model") if isinstance(found, dict) else {}
+
+
+def _turn_detection(config: Config, found: Any) -> dict[str, Any]:
+    """A sparse merge: what the same kind of VAD was told before and is not told anew stays."""
+    if found is None:
+        return {"turn_detection": "none", "silence_duration_ms": None, "prefix_padding_ms": None}
+    if not isinstance(found, dict):
+        return {}
+    kind = found.get("type") if isinstance(found.get("type"), str) else config.turn_detection
+    same = kind == config.turn_detection
+    return {
+        "turn_detection": kind,
+        "silence_duration_ms": _millis(found.get("silence_duration_ms"), config.silence_duration_ms if same else None),
+        "prefix_padding_ms": _millis(found.get("prefix_padding_ms"), config.prefix_padding_ms if same else None),
+    }
+
+
+def _millis(found: Any, otherwise: int | None) -> int | None:
+    if isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found < 10**7:
+        return int(found)
+    return otherwise

@@ -1,0 +1,25 @@
+"""The UTC minutes of a session: audio in, generated and heard, and what it cost (METRICS section 5)."""
+
+from collections.abc import Iterator
+
+from pipeline.domain import facts
+from pipeline.domain.audio import NS_PER_MS
+from pipeline.domain.draft import Draft, minute_start
+
+
+def rows(draft: Draft) -> Iterator[facts.AudioMinute]:
+    """The minutes in which something changed since they were last told."""
+    for minute in sorted(draft.call.stale.minutes):
+        state = draft.call.minutes[minute]
+        yield facts.AudioMinute(
+            session_id=draft.session_id,
+            version=draft.version,
+            minute=minute_start(minute),
+            model=state.model,
+            audio_in_ms=state.audio_in_ns / NS_PER_MS,
+            generated_ms=state.generated_ns / NS_PER_MS,
+            heard_ms=state.heard_ns / NS_PER_MS,
+            metered_usd_nanos=state.metered,
+            billed_usd_nanos=state.billed,
+            unpriced=state.unpriced,
+        )
