@@ -1,0 +1,129 @@
+"""What all pages share: the desk, the place where a page's failure ends, and what is shown where nothing is."""
+
+import functools
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec
+
+import msgspec
+import streamlit as st
+
+from dashboard import wording
+from dashboard.charts import table
+from dashboard.desk import Desk, open_desk
+from dashboard.settings import DashboardSettings, from_environment
+from pipeline.dataset import Status
+
+P = ParamSpec("P")
+
+_log = logging.getLogger(__name__)
+
+BEHIND_BYTES = 1_000_000
+"""Less than this is what a few calls send between two commits, and no sign of lagging behind."""
+STATUS_OLD_S = 10
+"""A running pipeline renews its status each second."""
+
+
+@st.cache_resource(show_spinner=False)
+def _desk(dataset_dir: Path) -> Desk:
+    return open_desk(dataset_dir)
+
+
+def guarded(page: Callable[Concatenate[Desk, DashboardSettings, P], None]) -> Callable[P, None]:
+    """Give a page the desk and the settings, and turn its failure into words that say what to do."""
+
+    @functools.wraps(page)
+    def safe(*arguments: P.args, **named: P.kwargs) -> None:
+        settings = from_environment()
+        try:
+            page(_desk(settings.dataset_dir), settings, *arguments, **named)
+        except Exception as error:  # noqa: BLE001  # the top of a page: whatever broke, the reader gets words
+            _log.exception("page failed")
+            _failure(settings, error)
+
+    return safe
+
+
+def _failure(settings: DashboardSettings, error: Exception) -> None:
+    st.error(
+        f"**This page could not be made.** The dataset in `{settings.dataset_dir}` could not be read "
+        f"({type(error).__name__}). The dashboard's log has the details.",
+        icon=":material/error:",
+    )
+    st.markdown(
+        "What helps most often:\n"
+        "- Wait a moment and reload: a rebuild may be replacing the tables.\n"
+        "- Run `calltape doctor`: it looks for what keeps Calltape from working, and says what to do.\n"
+        "- Run `calltape rebuild`: it makes all tables anew from the archive. Nothing that was recorded is lost."
+    )
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def grid(rows: Sequence[msgspec.Struct], columns: dict[str, Any], **options: Any) -> Any:
+    """A table of rows with these columns in this order, whose configuration is given by name."""
+    options = {"placeholder": wording.UNKNOWN, "height": "content"} | options
+    return st.dataframe(table(rows), hide_index=True, column_order=list(columns), column_config=columns, **options)
+
+
+def pipeline_note(status: Status | None, settings: DashboardSettings, at: datetime) -> None:
+    """One line on how fresh the rows are; a warning where they are not."""
+    if status is None:
+        st.warning(
+            f"No pipeline has written to `{settings.dataset_dir}` yet. Start it with `calltape up` (everything) or "
+            "`calltape pipeline`, and mind that its data_dir is the one of this dashboard.",
+            icon=":material/warning:",
+        )
+        return
+    behind = sum(worker.behind_bytes for worker in status.workers.values())
+    if status.state == "running" and (at - status.at).total_seconds() < STATUS_OLD_S and not status.set_aside:
+        written = (
+            "no rows yet" if status.last_commit_at is None else f"last rows {wording.ago(status.last_commit_at, at)}"
+        )
+        said = written if behind < BEHIND_BYTES else f"{written}, {behind / 1e6:,.1f} MB of the journal to go"
+        st.caption(f":green[●] Pipeline running · {said}", help=_details(status))
+        return
+    st.warning(_trouble(status, behind, at), icon=":material/warning:")
+
+
+def _details(status: Status) -> str:
+    last = "none yet" if status.last_commit_at is None else wording.moment(status.last_commit_at)
+    return (
+        f"Since {wording.moment(status.started_at)}: {wording.count(status.events, 'event')} read, "
+        f"{wording.count(status.rows, 'row')} written in {wording.count(status.commits, 'commit')}, the last at {last}."
+    )
+
+
+def _trouble(status: Status, behind: int, at: datetime) -> str:
+    """What keeps the rows from being fresh, and what to do about it."""
+    if status.set_aside:
+        first = status.set_aside[0]
+        return (
+            f"{wording.count(len(status.set_aside), 'call')} could not be analysed, first `{first.session_id}` at "
+            f"event {first.seq}. Everything is recorded; after an update, `calltape rebuild` brings the rows."
+        )
+    if status.state == "retrying":
+        return (
+            f"The dataset can't be written ({status.last_error or 'no reason given'}). Calls are still recorded: the "
+            f"journal keeps them ({behind / 1e6:,.1f} MB waiting). Free space, or make the folder writable."
+        )
+    return (
+        f"The pipeline does not run (last sign {wording.ago(status.at, at)}): what is shown is as of then. "
+        "Calls are still recorded by the relay. Start it with `calltape up` or `calltape pipeline`."
+    )
+
+
+def no_calls_yet(settings: DashboardSettings) -> None:
+    """What a new user sees: how to get the first call on the screen."""
+    st.subheader("No calls recorded yet")
+    st.markdown("Point a Realtime client at the relay; its calls appear here within about a second.")
+    st.code(f'client = AsyncOpenAI(websocket_base_url="{settings.relay_url}")   # that\'s all', language="python")
+    st.markdown(
+        "Any other client: replace `wss://api.openai.com/v1` in its URL by the address above, and keep everything "
+        "else as it is. Without a client of your own, run `calltape run`: it holds a few calls through the relay."
+    )
+    st.caption(f"This page reads `{settings.dataset_dir.resolve()}`.")
