@@ -8,6 +8,8 @@ KEY_ITEM = "openai-insecure-api-key."
 ORGANIZATION_ITEM = "openai-organization."
 PROJECT_ITEM = "openai-project."
 BETA_ITEM = "openai-beta."
+EPHEMERAL = "ek_"
+"""How a key begins that the API gave out for one client and a short time: it is worth nothing without the API."""
 QUERY_KEY = "api-key"
 _BEARER = "bearer "
 

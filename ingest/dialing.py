@@ -6,6 +6,7 @@ import ssl
 
 import msgspec
 
+from ingest.heads import Refusal
 from ingest.upstream import Upstream
 from ingest.wire import Wire
 
@@ -46,6 +47,12 @@ class Dialer(msgspec.Struct, frozen=True, kw_only=True):
     def late(self) -> Unreachable:
         """The upstream did not do in time what it had to."""
         return Unreachable(f"{self.upstream.authority}: no answer in {self.timeout_seconds:g} s", timed_out=True)
+
+
+def refusal_of(error: Unreachable) -> Refusal:
+    """What the client is told: 504 where the upstream was too slow, 502 otherwise."""
+    code = "upstream_timeout" if error.timed_out else "upstream_unreachable"
+    return Refusal(status=504 if error.timed_out else 502, code=code, message=f"upstream {error}")
 
 
 def fault(error: OSError) -> str:

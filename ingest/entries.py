@@ -53,7 +53,7 @@ def marker_entry(type_: str, marker: Marker) -> Entry:
 
 def pieces(prefix: bytes, seq: int, elapsed_ns: int, seen_at_ns: int, entry: Entry) -> tuple[bytes, bytes, bytes]:
     """The entry as a line of the log, in pieces so that a large message is not copied; the last one ends the line."""
-    middle = envelope.line_middle(seq, elapsed_ns, seen_at_ns, f"{entry.source}.{entry.type}", entry.content_type)
+    middle = envelope.line_middle(seq, elapsed_ns, seen_at_ns, entry.source + "." + entry.type, entry.content_type)
     opening, data, closing = envelope.line_data(entry.data, entry.content_type)
     return prefix + middle + opening, data, closing + b"\n"
 

@@ -4,9 +4,9 @@ Everything downstream reads the log through this module alone. What the recorder
 """
 
 import enum
+import functools
 import re
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -145,25 +145,16 @@ def decode(line: bytes) -> RecordedEvent:
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/ -]*")
 
 
+@functools.lru_cache(1024)
 def _escaped(text: str) -> str:
     """The text as it may stand between quotes in JSON; a peer chooses the type, so nothing is taken on trust."""
     return text if _PLAIN.fullmatch(text) else msgspec.json.encode(text)[1:-1].decode()
 
 
-def _second_formatter() -> Callable[[int], str]:
-    """Format whole seconds, remembering the last: events come many to a second."""
-    last_second, last_text = -1, ""
-
-    def text_of(second: int) -> str:
-        nonlocal last_second, last_text
-        if second != last_second:
-            last_second, last_text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return last_text
-
-    return text_of
-
-
-_second_text = _second_formatter()
+@functools.lru_cache(16)
+def _second_text(second: int) -> str:
+    """Whole seconds, remembered for a while: events come many to a second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def rfc3339(unix_ns: int) -> str:

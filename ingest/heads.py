@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import h11
 import msgspec
 
-from ingest import credentials
+from ingest import beta_asking, credentials
 from ingest.upstream import Upstream
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -18,7 +18,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 SUBPROTOCOL = "realtime"
 _SUBPROTOCOL_HEADER = b"sec-websocket-protocol"
-_BETA_HEADER, _BETA_VALUE = b"openai-beta", b"realtime=v1"
+_EXTENSIONS_HEADER = b"sec-websocket-extensions"
+_BETA_HEADER, _BETA_VALUE = beta_asking.HEADER.encode(), beta_asking.VALUE.encode()
 _OF_THE_CONNECTION = {b"connection", b"keep-alive", b"proxy-connection", b"upgrade"}
 
 
@@ -33,6 +34,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     api_key_header: str = "authorization"
     relay_keys: Mapping[str, str] = {}
     strip_beta: bool = False
+    cors_origins: tuple[str, ...] = ()
+    """Pages that may call from a browser; `*` all. Empty: that is between the browser and the upstream."""
+    translate_beta: bool = False
+    """Clients that ask for the beta shape get it, from an upstream that speaks GA."""
+    beta_models: Mapping[str, str] = {}
+    """With it: what is asked of the upstream in place of models that went with the beta shape, by how they begin."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +85,16 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return next((named[name][0] for name in ("model", "deployment") if name in named), None)
 
     @property
+    def call_id(self) -> str | None:
+        """The call that a sideband attaches to; None where it is none."""
+        return parse_qs(self.query).get("call_id", [None])[0]
+
+    @property
+    def key(self) -> str:
+        """What the client identifies itself with, wherever that stands; an empty text where there is none."""
+        return credentials.client_key(self.headers, self.query, self.subprotocols)
+
+    @property
     def upgrades(self) -> bool:
         """Whether it wants to become a WebSocket."""
         upgrade = self.headers.get("upgrade", "").lower()
@@ -99,6 +116,8 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
     relay_key: str | None = None
     """The name of the key that admitted it, where keys are asked for."""
+    brings_own_key: bool = False
+    """Although the worker holds the upstream's key: this client has one that the upstream gave out for it."""
 
 
 def admit(asked: Asked, rules: Rules) -> Admission | Refusal:
@@ -107,18 +126,41 @@ def admit(asked: Asked, rules: Rules) -> Admission | Refusal:
         return Refusal(status=400, code="bad_target", message="the request must name a path, not a whole URL")
     if not rules.api_key:
         return Admission()
-    key = credentials.client_key(asked.headers, asked.query, asked.subprotocols)
+    key = asked.key
     relay_key = credentials.relay_key_of(key, rules.relay_keys)
-    if relay_key is None:
+    ephemeral = key.startswith(credentials.EPHEMERAL)
+    if relay_key is None and not ephemeral:
         return Refusal(status=401, code="unknown_relay_key", message="this relay admits clients by its own keys only")
     if not credentials.path_is_realtime(asked.path):
         return Refusal(status=403, code="path_not_admitted", message="this relay admits realtime and live paths only")
-    return Admission(relay_key=relay_key)
+    return Admission(relay_key=relay_key, brings_own_key=relay_key is None)
+
+
+def rules_for(admission: Admission, rules: Rules) -> Rules:
+    """The rules as they are for this client: one that brings the upstream's own ephemeral key goes on with that."""
+    return msgspec.structs.replace(rules, api_key="", relay_keys={}) if admission.brings_own_key else rules
+
+
+def key_header(key: str, header: str) -> tuple[bytes, bytes]:
+    """The header, `authorization` or `api-key`, that carries a key to the upstream."""
+    return header.title().encode(), (f"Bearer {key}" if header == "authorization" else key).encode()
 
 
 def upgrade_request(asked: Asked, rules: Rules) -> h11.Request:
-    """The client's upgrade as the upstream gets it. Its `Sec-WebSocket-Key` and extensions are the client's own."""
-    return _request(asked, rules, _passed_on(asked, rules))
+    """The client's upgrade as the upstream gets it. Its `Sec-WebSocket-Key` and extensions are the client's own.
+
+    A call that will be rewritten has no extensions, and no model that is no more.
+    """
+    headers = _passed_on(asked, rules)
+    if not speaks_beta(asked, rules):
+        return _request(asked, rules, headers)
+    known = msgspec.structs.replace(asked, target=beta_asking.with_known_model(asked.target, rules.beta_models))
+    return _request(known, rules, [header for header in headers if header[0].lower() != _EXTENSIONS_HEADER])
+
+
+def speaks_beta(asked: Asked, rules: Rules) -> bool:
+    """Whether a client asks for the beta shape, and is to get it from an upstream that speaks GA."""
+    return rules.translate_beta and beta_asking.asks(asked.headers, asked.subprotocols)
 
 
 def plain_request(asked: Asked, rules: Rules) -> h11.Request:
@@ -156,7 +198,8 @@ def _passed_on(asked: Asked, rules: Rules) -> RawHeaders:
     added = _from_subprotocols(asked)
     if rules.api_key:
         added = {name: value for name, value in added.items() if name != b"Authorization"}
-        added[rules.api_key_header.title().encode()] = _own_credential(rules)
+        name, value = key_header(rules.api_key, rules.api_key_header)
+        added[name] = value
     headers: RawHeaders = []
     for raw_name, value in asked.raw_headers:
         name = raw_name.lower()
@@ -166,7 +209,7 @@ def _passed_on(asked: Asked, rules: Rules) -> RawHeaders:
             headers.append((raw_name, rules.upstream.authority.encode()))
         elif name == _SUBPROTOCOL_HEADER:
             headers += _offered(raw_name, value, rules)
-        elif not (rules.strip_beta and name == _BETA_HEADER and value.lower() == _BETA_VALUE):
+        elif not (_strips(rules) and name == _BETA_HEADER and value.lower() == _BETA_VALUE):
             headers.append((raw_name, value))
     headers += [(name, value) for name, value in added.items() if name.decode("latin-1").lower() not in ours]
     return headers + [(name.encode(), value.encode()) for name, value in rules.headers.items()]
@@ -187,15 +230,15 @@ def _from_subprotocols(asked: Asked) -> dict[bytes, bytes]:
     return found
 
 
-def _own_credential(rules: Rules) -> bytes:
-    return f"Bearer {rules.api_key}".encode() if rules.api_key_header == "authorization" else rules.api_key.encode()
-
-
 def _offered(raw_name: bytes, value: bytes, rules: Rules) -> RawHeaders:
     items = [item for item in _items(value.decode("latin-1")) if not credentials.is_credential(item)]
-    if rules.strip_beta:
+    if _strips(rules):
         items = [item for item in items if not item.startswith(credentials.BETA_ITEM)]
     return [(raw_name, ", ".join(items).encode("latin-1"))] if items else []
+
+
+def _strips(rules: Rules) -> bool:
+    return rules.strip_beta or rules.translate_beta
 
 
 def _chosen(offered: tuple[str, ...], theirs: str) -> str:

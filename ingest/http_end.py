@@ -3,7 +3,7 @@
 import h11
 import msgspec
 
-from ingest.heads import Refusal
+from ingest.heads import RawHeaders, Refusal
 from ingest.wire import Wire
 
 HEAD_MAX_BYTES = 1 << 16
@@ -37,16 +37,23 @@ class HttpEnd:
         """What the peer sent behind the HTTP part."""
         return self._http.trailing_data[0] + self.wire.take()
 
-    async def refuse(self, refusal: Refusal) -> None:
+    async def answer(self, status: int) -> None:
+        """Answer with a status and nothing else, and close."""
+        headers = [("Content-Length", "0"), ("Connection", "close")]
+        await self.send(h11.Response(status_code=status, headers=headers), h11.EndOfMessage())
+        await self.wire.finish()
+
+    async def refuse(self, refusal: Refusal, headers: RawHeaders | None = None) -> None:
         """Answer with the reason, in the shape in which the API reports errors, and close."""
         if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             error = {"type": "relay_error", "code": refusal.code, "message": refusal.message, "param": None}
             body = msgspec.json.encode({"error": error})
-            headers = [
-                ("Content-Type", "application/json"),
-                ("Content-Length", str(len(body))),
-                ("Connection", "close"),
+            sent = [
+                *(headers or []),
+                (b"Content-Type", b"application/json"),
+                (b"Content-Length", str(len(body)).encode()),
+                (b"Connection", b"close"),
             ]
-            answer = h11.Response(status_code=refusal.status, headers=headers)
+            answer = h11.Response(status_code=refusal.status, headers=sent)
             await self.send(answer, h11.Data(data=body), h11.EndOfMessage())
         await self.wire.finish()

@@ -7,8 +7,8 @@ and DuckDB read as they lie there. One process writes a folder, any number read 
 from pathlib import Path
 
 from ingest.journal_counters import JournalCounters
-from ingest.journal_files import offset_of, position, segment_of
-from ingest.journal_folder import JournalUnusable
+from ingest.journal_files import offset_of, position, segment_of, segments
+from ingest.journal_folder import JournalTaken, JournalUnusable
 from ingest.journal_limits import Limits
 from ingest.journal_reader import JournalEvent, JournalLine, JournalReader, Skip
 from ingest.journal_writer import Journal
@@ -19,14 +19,21 @@ __all__ = [
     "JournalEvent",
     "JournalLine",
     "JournalReader",
+    "JournalTaken",
     "JournalUnusable",
     "Limits",
     "Skip",
+    "end",
     "offset_of",
     "position",
     "segment_of",
     "workers",
 ]
+
+
+def end(folder: Path) -> int:
+    """A position behind all that is in a worker's folder now; 0 where there is nothing."""
+    return max((position(segment.number, segment.size) for segment in segments(folder)), default=0)
 
 
 def workers(directory: Path) -> list[str]:

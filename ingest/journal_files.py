@@ -104,6 +104,15 @@ def write_released(folder: Path, reader: str, place: int) -> None:
     replace(folder / f"{RELEASED_PREFIX}{reader}", msgspec.json.encode(Released(position=place)))
 
 
+def read_released_by(folder: Path, reader: str) -> int:
+    """The position that this reader has let go; 0 where it never did or its word can't be understood."""
+    try:
+        found = msgspec.json.decode((folder / f"{RELEASED_PREFIX}{reader}").read_bytes(), type=Released)
+    except (OSError, msgspec.DecodeError):
+        return 0
+    return found.position
+
+
 def read_released(folder: Path) -> int:
     """The position before which no reader needs anything; 0 where none has said so or one can't be understood."""
     places = []

@@ -15,6 +15,10 @@ class JournalUnusable(Exception):
     """The journal's folder can't be made, locked or written: a mistake of set-up, told before anything starts."""
 
 
+class JournalTaken(JournalUnusable):
+    """Another process writes the folder at this moment."""
+
+
 def made(directory: Path, worker: str) -> Path:
     """The worker's folder, which exists afterwards. Raises JournalUnusable."""
     if not worker or worker in {".", ".."} or "/" in worker or not worker.isprintable():
@@ -32,7 +36,7 @@ def made(directory: Path, worker: str) -> Path:
 def locked(folder: Path) -> int:
     """A file that holds the folder for as long as it is open; the kernel closes it when the process dies.
 
-    Raises JournalUnusable, naming the process that holds the folder already.
+    Raises JournalUnusable, and JournalTaken, naming the process that holds the folder already.
     """
     path = folder / LOCK_FILE
     try:
@@ -46,7 +50,7 @@ def locked(folder: Path) -> int:
     except OSError as error:
         holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
         os.close(fd)
-        raise JournalUnusable(
+        raise JournalTaken(
             f"journal folder {folder} is being written by process {holder}: stop that, or give this worker another name"
         ) from error
     _write_pid(fd)

@@ -22,10 +22,11 @@ _STOP_SECONDS = 10.0
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """How much lay in the folder when so many bytes had been written by this process."""
+    """How much lay in the folder when it was last looked at."""
 
     bytes_on_disk: int
-    bytes_written: int
+    bytes_of_others: int
+    """Beyond what this process had written by then; below zero where more than the others wrote was deleted."""
 
 
 class Upkeep:
@@ -93,7 +94,8 @@ class Upkeep:
     def measure(self) -> None:
         """Look how much there is: the truth, whoever has written or deleted beside us."""
         written = self._counters.bytes_written  # first: what is written meanwhile may count twice, but never not at all
-        self.measured = Measured(sum(segment.size for segment in files.segments(self._folder)), written)
+        on_disk = sum(segment.size for segment in files.segments(self._folder))
+        self.measured = Measured(on_disk, on_disk - written)
         self._counters.bytes_on_disk = self.measured.bytes_on_disk
 
     def _run(self, every_seconds: float) -> None:

@@ -92,29 +92,27 @@ class Journal:
         return self._fault or JOURNAL_FAILED
 
     def refusal(self) -> str | None:
-        """Why writing is not worth a try now; None when it is. Cheap: asked before every write."""
+        """Why writing is not worth a try now; None when it is. Cheap: asked before every write.
+
+        A segment that is full, or was deleted by somebody, ends here, where no session is half-way.
+        """
+        segment = self._segment
+        if segment is not None and (segment.size >= self._limits.segment_max_bytes or self._upkeep.vanished is segment):
+            self._rotate()
         if self._fault is None or time.monotonic() >= self._retry_at:
             return None
         return self._fault
-
-    @property
-    def wants_rotation(self) -> bool:
-        """The segment is full, or was deleted by somebody: call `rotate` between two writes."""
-        segment = self._segment
-        if segment is None:
-            return False
-        full = segment.size >= self._limits.segment_max_bytes or self._upkeep.vanished is segment
-        return full and time.monotonic() >= self._rotate_at
 
     def append(self, pieces: Sequence[bytes], lines: int) -> int:
         """Write so many whole lines, given in pieces of which each line's last ends it; return how many were written.
 
         Those that were not are the last ones; they left no trace, and `fault` says why.
         """
-        if self._bytes_on_disk() + sum(map(len, pieces)) > self._bound():
+        before = self._upkeep.measured.bytes_of_others + self.counters.bytes_written
+        if before + sum(map(len, pieces)) > self._bound():
             return self._failed(JOURNAL_FULL, "journal_max_bytes reached")
         try:
-            written = self._current().append(pieces)
+            written = (self._segment or self._begin_segment()).append(pieces)
         except WriteFailed as failed:
             return failed.whole_lines + self._again(failed, pieces, lines)
         except OSError as error:
@@ -122,8 +120,10 @@ class Journal:
         self._written(written, lines)
         return lines
 
-    def rotate(self) -> None:
+    def _rotate(self) -> None:
         """Begin a new segment and note which sessions are open as it begins."""
+        if time.monotonic() < self._rotate_at:
+            return
         open_now = (*self._orphans, *self.snapshot()) if self.snapshot else None
         retired = self._segment
         try:
@@ -187,27 +187,18 @@ class Journal:
         self.close_orphans()
         self._upkeep.start(self._limits.fsync_seconds)
 
-    def _bytes_on_disk(self) -> int:
-        measured = self._upkeep.measured
-        return measured.bytes_on_disk + self.counters.bytes_written - measured.bytes_written
-
     def _bound(self) -> int:
         """Once full, a twentieth has to become free first: the journal shall not go off and on with every line."""
         bound = self._limits.journal_max_bytes
         return bound * 19 // 20 if self._fault == JOURNAL_FULL else bound
 
-    def _current(self) -> SegmentFile:
-        if self._segment is None:
-            self._begin_segment()
-        assert self._segment is not None
-        return self._segment
-
-    def _begin_segment(self) -> None:
+    def _begin_segment(self) -> SegmentFile:
         self.folder.mkdir(parents=True, exist_ok=True)  # somebody may have deleted it
         self._segment = SegmentFile(files.segment_path(self.folder, self._number + 1))
         self._number += 1
         self._upkeep.current = self._segment
         self.counters.segments_opened += 1
+        return self._segment
 
     def _written(self, size: int, lines: int) -> None:
         self.counters.events_written += lines
@@ -221,15 +212,15 @@ class Journal:
 
         A file can have gone bad (its size limit, a forced unmount) where a new one is fine.
         """
-        segment = self._current()
+        bad = self._segment
         self.counters.events_written += failed.whole_lines
-        if failed.cause.errno in _NO_SPACE or not segment.size:
+        if bad is None or failed.cause.errno in _NO_SPACE or not bad.size:
             return self._failed(_reason(failed.cause), str(failed))
         rest = _without_first_lines(pieces, failed.whole_lines)
         try:
-            self._begin_segment()
-            self._upkeep.retire(segment)
-            written = self._current().append(rest)
+            segment = self._begin_segment()
+            self._upkeep.retire(bad)
+            written = segment.append(rest)
         except WriteFailed as again:
             self.counters.events_written += again.whole_lines
             return again.whole_lines + self._failed(_reason(again.cause), str(again))

@@ -1,16 +1,9 @@
 """Which numbers a session's events get, and which of them still have to be told as lost. Pure."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from ingest.entries import Entry, marker_entry
 from ingest.markers import EventsLost
-
-
-class Numbered(msgspec.Struct, frozen=True, gc=False):
-    seq: int
-    entry: Entry
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -31,15 +24,9 @@ class Numbering:
         self.next_seq = next_seq
         self.loss: Loss | None = None
 
-    def plan(self, entries: Sequence[Entry]) -> list[Numbered]:
-        """The entries with the numbers they get if they are written, behind the marker of a loss not told yet."""
-        seq = self.next_seq
-        planned = []
-        if self.loss is not None:
-            planned.append(Numbered(seq, _told(self.loss)))
-            seq += 1
-        planned += [Numbered(number, entry) for number, entry in enumerate(entries, seq)]
-        return planned
+    def plan(self, entries: list[Entry]) -> list[Entry]:
+        """What is to be written, numbered from `next_seq` on: the entries, behind the marker of a loss not told yet."""
+        return entries if self.loss is None else [_told(self.loss), *entries]
 
     def written(self, planned: int, lines: int, reason: str) -> None:
         """So many of as many planned entries got lines, counting the marker's; the others are lost for a reason."""
@@ -48,7 +35,8 @@ class Numbering:
             self.next_seq += 1
             lines -= 1
         self.next_seq += lines
-        self.lose(planned - lines, reason)
+        if planned > lines:
+            self.lose(planned - lines, reason)
 
     def lose(self, count: int, reason: str) -> None:
         """Use up numbers for messages that were seen and can't be recorded."""

@@ -17,10 +17,12 @@ log = structlog.get_logger("calltape.ingest")
 class Observer:
     """One direction of one call. None of its methods raises."""
 
-    __slots__ = ("_counts", "_readable", "_recorded", "_recording", "_walker", "source")
+    __slots__ = ("_counts", "_readable", "_recorded", "_recording", "_walker", "events_seen", "source")
 
     def __init__(self, source: Source, recording: Recording, counts: Counts, message_max_bytes: int) -> None:
         self.source = source
+        self.events_seen = 0
+        """Grows with each message; once they can't be read any more, with whatever comes."""
         self._recording = recording
         self._counts = counts
         self._walker = FrameWalker(message_max_bytes)
@@ -43,13 +45,16 @@ class Observer:
 
     def see(self, data: bytes) -> CloseFrame | None:
         """Record what these bytes complete, before they are forwarded. The close frame, if it has come."""
-        if self._readable:
+        if not self._readable:
+            self.events_seen += 1
+        else:
             found: list[SeenMessage] = []
             try:
                 self._walker.feed(data, found)
             except Exception as error:  # noqa: BLE001  # the call comes first: whatever it is must not reach it
                 self._go_blind(error)
             if found:
+                self.events_seen += len(found)
                 self._record(found)
         return self._walker.closed
 

@@ -7,7 +7,7 @@ import structlog
 
 from ingest.counts import Counts
 from ingest.envelope import Source
-from ingest.markers import SessionOpened, UpstreamConnected
+from ingest.markers import Marker, MessageRewritten, SessionOpened, UpstreamConnected
 from ingest.messages import SeenMessage
 
 log = structlog.get_logger("calltape.ingest")
@@ -23,8 +23,11 @@ class Recording(Protocol):
     def upstream_connected(self, marker: UpstreamConnected) -> None:
         """The upstream took the session."""
 
-    def see(self, source: Source, messages: Sequence[SeenMessage]) -> None:
-        """Messages that one chunk completed, in order."""
+    def mark(self, marker: Marker) -> None:
+        """Something that the recorder itself has to say."""
+
+    def see(self, source: Source, messages: Sequence[SeenMessage], rewritten: MessageRewritten | None = None) -> None:
+        """Messages that one chunk completed, in order; `rewritten`: what became of the last of them on its way."""
 
     def lose(self, count: int, reason: str, source: Source) -> None:
         """That many messages were seen and can't be recorded: their numbers are used up."""
@@ -48,7 +51,10 @@ class Unrecorded:
     def upstream_connected(self, marker: UpstreamConnected) -> None:
         pass
 
-    def see(self, source: Source, messages: Sequence[SeenMessage]) -> None:
+    def mark(self, marker: Marker) -> None:
+        pass
+
+    def see(self, source: Source, messages: Sequence[SeenMessage], rewritten: MessageRewritten | None = None) -> None:
         pass
 
     def lose(self, count: int, reason: str, source: Source) -> None:
@@ -77,6 +83,31 @@ class Recordings:
         """The upstream took the session."""
         try:
             recording.upstream_connected(marker)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._report(recording.session_id, error)
+
+    def see(
+        self, recording: Recording, source: Source, message: SeenMessage, rewritten: MessageRewritten | None = None
+    ) -> None:
+        """A message that did not pass a splice, whose observer guards itself; and what became of it, where it did."""
+        try:
+            recording.see(source, [message], rewritten)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._report(recording.session_id, error)
+            self.lose(recording, 1, "observer_failed", source)
+
+    def lose(self, recording: Recording, count: int, reason: str, source: Source) -> None:
+        """Messages are missing for a reason."""
+        self._counts.messages_lost += count
+        try:
+            recording.lose(count, reason, source)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._report(recording.session_id, error)
+
+    def mark(self, recording: Recording, marker: Marker) -> None:
+        """The recorder itself has something to say."""
+        try:
+            recording.mark(marker)
         except Exception as error:  # noqa: BLE001  # as above
             self._report(recording.session_id, error)
 

@@ -73,18 +73,19 @@ def redact(data: bytes) -> bytes:
 
 def may_hold_secret(data: bytes) -> bool:
     """False for nearly all messages, at a cost of a few microseconds whatever their size."""
-    rest = _without_payload(data).lower()
+    # Latin-1 keeps each byte a character, and `in` takes a quarter of the time on text that it takes on bytes.
+    rest = _without_payload(data).lower().decode("latin-1")
     return (  # written out, because a loop over the signs takes three times as long
-        b"sk-" in rest
-        or b"ek_" in rest
-        or b"authorization" in rest
-        or b'headers"' in rest
-        or (b"secret" in rest and (b"client_secret" in rest or b"client-secret" in rest))
-        or (b"key" in rest and any(name in rest for name in (b"api-key", b"api_key", b"apikey", b"key provided")))
-        or b"cookie" in rest
-        or b"bearer" in rest
-        or b"***" in rest
-        or rb"\u00" in rest  # an escaped letter may hide any of the others
+        "sk-" in rest
+        or "ek_" in rest
+        or "authorization" in rest
+        or 'headers"' in rest
+        or ("secret" in rest and ("client_secret" in rest or "client-secret" in rest))
+        or ("key" in rest and any(name in rest for name in ("api-key", "api_key", "apikey", "key provided")))
+        or "cookie" in rest
+        or "bearer" in rest
+        or "***" in rest
+        or r"\u00" in rest  # an escaped letter may hide any of the others
     )
 
 

@@ -12,9 +12,9 @@ from ingest.entries import Entry, marker_entry, message_entry, pieces
 from ingest.envelope import Source
 from ingest.journal_files import OpenSession
 from ingest.journal_writer import Journal
-from ingest.markers import SessionClosed, SessionOpened, UpstreamConnected
+from ingest.markers import Marker, MessageRewritten, SessionClosed, SessionOpened, UpstreamConnected
 from ingest.messages import SeenMessage
-from ingest.numbering import Numbered, Numbering
+from ingest.numbering import Numbering
 from ingest.redaction import safe_headers, safe_reason
 
 log = structlog.get_logger("calltape.ingest")
@@ -48,7 +48,8 @@ class SessionRecording:
         self.finished = False
         """Nothing of it remains to be written."""
         self._journal = journal
-        self._clock = clock
+        self._monotonic_ns = clock.monotonic_ns
+        self._unix_ns = clock.unix_ns
         self._lock = lock
         self._opened_ns = clock.monotonic_ns()
         self._prefix = envelope.line_prefix(session_id, journal.worker)
@@ -56,8 +57,8 @@ class SessionRecording:
         self._client_events = 0
         self._server_events = 0
         self._last = self._now()
-        opening = Numbered(0, marker_entry("session.opened", opened))
-        self._opening: tuple[bytes, ...] = self._line(opening, self._last)
+        opening = marker_entry("session.opened", opened)
+        self._opening: tuple[bytes, ...] = pieces(self._prefix, 0, self._last.elapsed_ns, self._last.unix_ns, opening)
         """The line of seq 0 until it is written: it comes first, however late."""
         self._write_if_possible([])
 
@@ -72,12 +73,21 @@ class SessionRecording:
             if not self.closing:
                 self._write_if_possible([marker_entry("upstream.connected", connected)])
 
-    def see(self, source: Source, messages: Sequence[SeenMessage]) -> None:
-        """Record messages that were completed at one moment, in one system call. Forward them afterwards."""
+    def mark(self, marker: Marker) -> None:
+        """Record something that the recorder itself has to say; the marker holds no secret."""
+        with self._lock:
+            if not self.closing:
+                self._write_if_possible([marker_entry(str(marker.__struct_config__.tag), marker)])
+
+    def see(self, source: Source, messages: Sequence[SeenMessage], rewritten: MessageRewritten | None = None) -> None:
+        """Record messages that were completed at one moment, in one system call. Forward them afterwards.
+
+        `rewritten`: what the last of them became, recorded directly behind it. None: it goes on as it is.
+        """
         with self._lock:
             if self.closing:  # nothing follows a session's end
                 return
-            refusal = self._refusal()
+            refusal = self._journal.refusal()
             self._count(source, len(messages))
             if refusal is not None:
                 self._lose(len(messages), refusal)
@@ -85,6 +95,8 @@ class SessionRecording:
             at = self._now()
             try:
                 entries = [message_entry(source, message) for message in messages]
+                if rewritten is not None:
+                    entries.append(marker_entry("message.rewritten", rewritten))
             except Exception as error:  # noqa: BLE001  # the call comes first: what can't be read is lost and counted
                 # Only the kind of error: its text could hold a piece of the message.
                 log.warning("message not readable", session=self.session_id, error=type(error).__name__)
@@ -118,7 +130,7 @@ class SessionRecording:
 
     def settle(self) -> None:
         """Write what the session owes, as far as that works. For the holder of the lock."""
-        if self._refusal() is not None:
+        if self._journal.refusal() is not None:
             return
         if self.closing is None:
             self._write([], self._now())
@@ -139,14 +151,8 @@ class SessionRecording:
             server_events=self._server_events,
         )
 
-    def _refusal(self) -> str | None:
-        """Why nothing can be written now. The moment to begin a new segment, too: no session is half-way."""
-        if self._journal.wants_rotation:
-            self._journal.rotate()
-        return self._journal.refusal()
-
     def _write_if_possible(self, entries: list[Entry]) -> None:
-        if (refusal := self._refusal()) is None:
+        if (refusal := self._journal.refusal()) is None:
             self._write(entries, self._now())
         else:
             self._lose(len(entries), refusal)
@@ -158,10 +164,10 @@ class SessionRecording:
         """
         planned = self._numbering.plan(entries)
         owed = len(planned) - len(entries)
-        parts: list[bytes] = [*self._opening]
+        parts = [*self._opening]
         lines = len(planned) + bool(parts)
-        for numbered in planned:
-            parts += self._line(numbered, at)
+        for seq, entry in enumerate(planned, self._numbering.next_seq):
+            parts += pieces(self._prefix, seq, at.elapsed_ns, at.unix_ns, entry)
         if not lines:
             return 0
         written = self._journal.append(parts, lines)
@@ -175,9 +181,6 @@ class SessionRecording:
         self._last = at
         return max(0, written - owed)
 
-    def _line(self, numbered: Numbered, at: Instant) -> tuple[bytes, ...]:
-        return pieces(self._prefix, numbered.seq, at.elapsed_ns, at.unix_ns, numbered.entry)
-
     def _lose(self, count: int, reason: str) -> None:
         self._numbering.lose(count, reason)
         self._journal.counters.events_lost[reason] += count
@@ -189,4 +192,4 @@ class SessionRecording:
             self._server_events += count
 
     def _now(self) -> Instant:
-        return Instant(self._clock.monotonic_ns() - self._opened_ns, self._clock.unix_ns())
+        return Instant(self._monotonic_ns() - self._opened_ns, self._unix_ns())

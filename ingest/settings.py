@@ -6,25 +6,28 @@ import ssl
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from ingest.call_settings import CallSettings
+from ingest.kafka import MESSAGE_MAX_BYTES, KafkaSettings
+from ingest.limit_settings import LimitSettings
 from ingest.upstream import Upstream
 
 RELAY_KEY_LENGTH_MIN = 16
+OPENAI_HOST = "api.openai.com"
+"""And its regions, such as eu.api.openai.com."""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NOT_SETTABLE = {"host", "connection", "upgrade", "content-length", "transfer-encoding"}
 
 
-def _own_name() -> str:
+def own_name() -> str:
     """The machine's name as far as it can name a folder."""
     return re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()).strip(".-")[:63] or "worker"
 
 
-class IngestSettings(BaseModel):
-    """Relay realtime sessions to the API and record them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class IngestSettings(KafkaSettings, CallSettings, LimitSettings):
+    """Relay realtime sessions to the API and record them. With --kafka, also publish what is recorded."""
 
     host: str = Field(default="127.0.0.1", description="Address the relay listens on; 0.0.0.0 for all.")
     port: int = Field(default=8900, ge=0, le=65535, description="Port the relay listens on; 0: any free one.")
@@ -45,9 +48,22 @@ class IngestSettings(BaseModel):
     dial_timeout_seconds: float = Field(
         default=10.0, gt=0, description="Longest wait for the upstream to take a connection and to answer an upgrade."
     )
-    beta_header: Literal["pass", "strip"] = Field(
+    beta_header: Literal["auto", "pass", "strip"] = Field(
+        default="auto",
+        description="What becomes of OpenAI-Beta: realtime=v1, with which OpenAI refuses sessions since May 2026. "
+        "auto: strip it on the way to OpenAI itself, pass it to other servers.",
+    )
+    beta: Literal["pass", "translate"] = Field(
         default="pass",
-        description="What becomes of OpenAI-Beta: realtime=v1, which OpenAI itself refuses since May 2026.",
+        description="translate: clients that ask for the retired beta shape get it, and the upstream gets GA; what was "
+        "rewritten is in the log.",
+    )
+    beta_models: dict[str, str] = Field(
+        default={
+            "gpt-4o-realtime-preview": "gpt-realtime",
+            "gpt-4o-mini-realtime-preview": "gpt-realtime-mini",
+        },
+        description="With beta = translate: models to ask for in place of retired ones, by how those begin.",
     )
 
     api_key: SecretStr = Field(
@@ -63,7 +79,7 @@ class IngestSettings(BaseModel):
 
     data_dir: Path = Field(default=Path("calltape-data"), description="Folder that holds the journal and the dataset.")
     worker: str = Field(
-        default_factory=_own_name,
+        default_factory=own_name,
         description="This worker's name: its folder in the journal. Default: the host's.",
     )
     journal_segment_max_mib: int = Field(
@@ -116,7 +132,7 @@ class IngestSettings(BaseModel):
                 raise ValueError(f"the value of {name} has characters that a header can't carry")
         return headers
 
-    @field_validator("api_key")
+    @field_validator("api_key", "sideband_api_key")
     @classmethod
     def _key_can_be_sent(cls, key: SecretStr) -> SecretStr:
         if re.search(r"[^!-~]", key.get_secret_value()):
@@ -137,12 +153,41 @@ class IngestSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _messages_fit_into_kafka(self) -> Self:
+        if self.kafka and self.message_max_mib << 20 > MESSAGE_MAX_BYTES:
+            raise ValueError(
+                f"message_max_mib is at most {MESSAGE_MAX_BYTES >> 20} with kafka: the topics take no more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _telephone_calls_can_be_attached_to(self) -> Self:
+        if self.webhook_secrets and not (self.sideband_api_key or self.api_key).get_secret_value():
+            raise ValueError("webhook_secrets without sideband_api_key: there is nothing to attach to calls with")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_are_somebodys(self) -> Self:
+        for name in self.limits:
+            if name not in self.relay_keys:
+                raise ValueError(f"limits of {name!r}: there is no such relay key")
+        return self
+
+    @model_validator(mode="after")
     def _certificates_can_be_used(self) -> Self:
         if (self.tls_cert is None) is not (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together: give both or neither")
         self.server_tls()
         self.upstream_tls()
         return self
+
+    @property
+    def strips_beta(self) -> bool:
+        """Whether the upstream is not asked for the retired beta, whatever the client says (PROTOCOL, 1.6 and 7)."""
+        if self.beta_header != "auto":
+            return self.beta_header == "strip"
+        host = Upstream.of(self.upstream).host
+        return host == OPENAI_HOST or host.endswith("." + OPENAI_HOST)
 
     def server_tls(self) -> ssl.SSLContext | None:
         """What to serve TLS with, or None. Raises ValueError where the files can't be used."""

@@ -44,6 +44,11 @@ class Splice:
         client.join(self, upstream)
         upstream.join(self, client)
 
+    @property
+    def events_seen(self) -> int:
+        """Grows with each message of either side."""
+        return self.client.observer.events_seen + self.upstream.observer.events_seen
+
     def close(self, code: int, reason: str) -> None:
         """Say goodbye to both sides, as soon as no frame to them is under way. A call that ends already just does."""
         if self.ending is None:

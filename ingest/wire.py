@@ -100,6 +100,10 @@ class Wire(asyncio.Protocol):
         self.transport.write(data)
         await self._writable.wait()
 
+    async def drained(self) -> None:
+        """Wait while too much is on its way."""
+        await self._writable.wait()
+
     async def finish(self) -> None:
         """Close after the last answer, so that it arrives even where the peer was still sending."""
         if not self.lost and keeps_open(self.transport):

@@ -6,52 +6,56 @@ import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import structlog
 
-from ingest import metrics
-from ingest.conversation import Parts
+from ingest import assembly, journal_files, metrics
 from ingest.counts import Counts
-from ingest.dialing import Dialer
-from ingest.heads import Rules
 from ingest.journal import Journal
 from ingest.listening import Listener
 from ingest.recording import Recorder
 from ingest.recordings import Recordings
 from ingest.relay import Relay
 from ingest.settings import IngestSettings
-from ingest.upstream import Upstream
+from ingest.warden import Spending
+
+Metered = Callable[[Path, int], contextlib.AbstractAsyncContextManager[Spending]]
+"""From a journal folder and the position at which this worker's sessions begin, to what they cost."""
 
 log = structlog.get_logger("calltape.ingest")
 
 
-def run(settings: IngestSettings, ready: Callable[[str], None] = print) -> None:
+def run(settings: IngestSettings, ready: Callable[[str], None] = print, metered: Metered | None = None) -> None:
     """Serve until SIGTERM or SIGINT. Raises PortTaken, PortUnusable and JournalUnusable before anything is served."""
     _allow_many_sockets()
     if sys.platform == "win32":
-        asyncio.run(serve(settings, ready))
+        asyncio.run(serve(settings, ready, metered))
         return
     import uvloop  # noqa: PLC0415  # does not exist on Windows
 
-    uvloop.run(serve(settings, ready))
+    uvloop.run(serve(settings, ready, metered))
 
 
-async def serve(settings: IngestSettings, ready: Callable[[str], None]) -> None:
+async def serve(settings: IngestSettings, ready: Callable[[str], None], metered: Metered | None = None) -> None:
     """Serve until a signal asks to stop: the first drains, the second ends at once.
 
     `ready` gets the relay's URL once clients are taken.
     """
     with _signals() as (first, second):
-        async with running(settings) as (relay, url):
+        async with running(settings, metered) as (relay, url):
             ready(url)
             await first.wait()
             await _whichever_first(relay.drain(settings.drain_seconds), second.wait())
 
 
 @contextlib.asynccontextmanager
-async def running(settings: IngestSettings) -> AsyncIterator[tuple[Relay, str]]:
-    """A relay that takes clients, and its URL. Leaving the block ends what is left at once, then closes the journal."""
+async def running(settings: IngestSettings, metered: Metered | None = None) -> AsyncIterator[tuple[Relay, str]]:
+    """A relay that takes clients, and its URL. Leaving the block ends what is left at once, then closes the journal.
+
+    `metered` knows what sessions cost; it is asked only where a limit of that is set.
+    """
     journal = Journal.open(
         settings.data_dir / "journal",
         settings.worker,
@@ -62,34 +66,24 @@ async def running(settings: IngestSettings) -> AsyncIterator[tuple[Relay, str]]:
     recorder = Recorder(journal)
     try:
         counts = Counts()
-        relay = Relay(_parts(settings, Recordings(recorder, counts), counts))
-        async with _metrics(settings, relay, metrics.exposition(counts, journal.counters)):
+        async with contextlib.AsyncExitStack() as stack:
+            spending = None
+            if metered is not None and settings.limit_book().watch_spend:
+                newest = journal_files.segments(journal.folder)[-1].number
+                spending = await stack.enter_async_context(metered(journal.folder, journal_files.position(newest, 0)))
+            parts = assembly.parts(settings, Recordings(recorder, counts), counts, spending)
+            relay = Relay(parts)
+            await stack.enter_async_context(_metrics(settings, relay, metrics.exposition(counts, journal.counters)))
             url = await relay.listen(settings.host, settings.port, settings.server_tls())
+            watching = asyncio.ensure_future(parts.warden.watch())
             try:
                 yield relay, url
             finally:
                 await relay.stop()
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
     finally:
         recorder.close()
-
-
-def _parts(settings: IngestSettings, recordings: Recordings, counts: Counts) -> Parts:
-    upstream = Upstream.of(settings.upstream)
-    return Parts(
-        rules=Rules(
-            upstream=upstream,
-            headers={name: value.get_secret_value() for name, value in settings.upstream_headers.items()},
-            api_key=settings.api_key.get_secret_value(),
-            api_key_header=settings.api_key_header,
-            relay_keys={name: key.get_secret_value() for name, key in settings.relay_keys.items()},
-            strip_beta=settings.beta_header == "strip",
-        ),
-        dialer=Dialer(upstream=upstream, tls=settings.upstream_tls(), timeout_seconds=settings.dial_timeout_seconds),
-        recordings=recordings,
-        counts=counts,
-        splices=set(),
-        message_max_bytes=settings.message_max_mib << 20,
-    )
 
 
 @contextlib.asynccontextmanager

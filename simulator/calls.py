@@ -98,4 +98,4 @@ def load(path: Path | None = None) -> tuple[Call, ...]:
     try:
         return msgspec.toml.decode(source.read_bytes(), type=_File).calls
     except (OSError, msgspec.DecodeError) as error:
-        raise CallsUnreadable(f"{source}: {error}") from error
+        raise CallsUnreadable(f"{source}: {getattr(error, 'strerror', None) or error}") from error

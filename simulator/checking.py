@@ -1,9 +1,8 @@
 """What the API takes in `session.update` and `response.create`, and how it refuses the rest (PROTOCOL 3.4). Pure."""
 
-from typing import Any, Literal
+from typing import Any
 
 Config = dict[str, Any]
-Kind = Literal["realtime", "transcription"]
 
 VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
 
@@ -75,7 +74,7 @@ _RESPONSE: Config = {
 }
 
 
-def check_session(config: Config, changes: Config, *, model: str, kind: Kind, spoken: bool) -> None:
+def check_session(config: Config, changes: Config, *, model: str, kind: str, spoken: bool) -> None:
     """Rejected where a `session.update` can't be followed. `spoken`: the agent has been heard."""
     if "type" not in changes:
         raise Rejected(
@@ -93,6 +92,23 @@ def check_response(overrides: Any) -> Config:
         raise Rejected(_modalities_message(modalities), param="response.output_modalities")
     whole: Config = overrides
     return whole
+
+
+_TRANSLATION: Config = {
+    "type": ("translation",),
+    "audio": {
+        "input": {"transcription": {"model": str, "language": None}, "noise_reduction": _INPUT["noise_reduction"]},
+        "output": {"language": str},
+    },
+}
+
+
+def check_translation(changes: Any) -> Config:
+    """The changes that a translation session's `session.update` asks for, or Rejected (PROTOCOL 4.11)."""
+    if not isinstance(changes, dict):
+        raise Rejected("Missing required parameter: 'session'.", code="missing_required_parameter", param="session")
+    _check(changes, _TRANSLATION, "session")
+    return changes
 
 
 def _check(value: Any, shape: Any, path: str) -> None:

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from simulator.checking import Config, Kind, check_session
+from simulator.checking import Config, check_session
+from simulator.scenario import Kind
 
 INSTRUCTIONS = (
     "Your knowledge cutoff is 2023-10. You are a helpful, witty, and friendly AI. Act like a human, but remember that "

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from simulator.checking import Kind
+from simulator.scenario import Kind
 
 SUBPROTOCOL = "realtime"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -17,7 +17,12 @@ BAD_KEY = "bad"
 """A key that begins so is refused."""
 POOR_KEY = "quota"
 """A key that begins so has no credit left."""
-REALTIME_MODELS = ("gpt-realtime", "gpt-4o-realtime", "gpt-4o-mini-realtime")
+REALTIME_MODELS = ("gpt-realtime",)
+RETIRED_MODELS = ("gpt-4o-realtime", "gpt-4o-mini-realtime")
+"""Went with the beta shape."""
+TRANSLATION_MODEL = "gpt-realtime-translate"
+SILENT_MODELS = (TRANSLATION_MODEL, "gpt-realtime-whisper")
+"""Have their own kind of session, and hold no conversation."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,16 +54,20 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_realtime(path: str) -> bool:
-    """Whether a path, under any prefix, is that of the Realtime API proper; calls and sidebands are not played here."""
-    parts = urlsplit(path)
-    return parts.path.rstrip("/").endswith("/realtime") and "call_id" not in parse_qs(parts.query)
+    """Whether a path, under any prefix, is that of the Realtime API."""
+    return _translates(path) or urlsplit(path).path.rstrip("/").endswith("/realtime")
+
+
+def call_id_of(path: str) -> str | None:
+    """The call that a sideband wants to attach to; None where it is no sideband."""
+    return parse_qs(urlsplit(path).query).get("call_id", [None])[0]
 
 
 def admit(request: Request, *, beta_allowed: bool) -> Admitted | Refused:
     """The session asked for, or why there is none."""
     query = parse_qs(urlsplit(request.path).query)
     beta = _asks_for_beta(request)
-    if refusal := _refused_key(_key(request, query)):
+    if refusal := refused_key(key_of(request)):
         return refusal
     if beta and not beta_allowed:
         return _refuse(
@@ -69,7 +78,16 @@ def admit(request: Request, *, beta_allowed: bool) -> Admitted | Refused:
     if query.get("intent") == ["transcription"]:
         return Admitted(kind="transcription", model="", beta=beta)
     model = (query.get("model") or query.get("deployment") or [""])[0]
-    return _refused_model(model) or Admitted(kind="realtime", model=model, beta=beta)
+    if _translates(request.path):
+        known = model.startswith(TRANSLATION_MODEL)
+        return _refused_model(model, known=known) or Admitted(kind="translation", model=model, beta=False)
+    talks = model.startswith(REALTIME_MODELS) and not model.startswith(SILENT_MODELS)
+    known = talks or (beta_allowed and model.startswith(RETIRED_MODELS))
+    return _refused_model(model, known=known) or Admitted(kind="realtime", model=model, beta=beta)
+
+
+def _translates(path: str) -> bool:
+    return urlsplit(path).path.rstrip("/").endswith("/realtime/translations")
 
 
 def _asks_for_beta(request: Request) -> bool:
@@ -77,7 +95,9 @@ def _asks_for_beta(request: Request) -> bool:
     return named or BETA_SUBPROTOCOL in request.subprotocols
 
 
-def _key(request: Request, query: Mapping[str, list[str]]) -> str:
+def key_of(request: Request) -> str:
+    """The key that a client came with; empty: none."""
+    query = parse_qs(urlsplit(request.path).query)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     offered = (name for name in request.subprotocols if name.startswith(KEY_SUBPROTOCOL))
     return (
@@ -88,7 +108,8 @@ def _key(request: Request, query: Mapping[str, list[str]]) -> str:
     )
 
 
-def _refused_key(key: str) -> Refused | None:
+def refused_key(key: str) -> Refused | None:
+    """Why a key is refused; None where it is taken."""
     if not key:
         message = "Missing bearer or basic authentication in header"
         return Refused(code=None, message=message, close_code=3000, close_reason="invalid_request_error")
@@ -110,12 +131,12 @@ def _refused_key(key: str) -> Refused | None:
     return None
 
 
-def _refused_model(model: str) -> Refused | None:
+def _refused_model(model: str, *, known: bool) -> Refused | None:
     if not model:
         return _refuse("missing_model", "You must provide a model parameter.", 4000)
-    if model.startswith(REALTIME_MODELS):
+    if known:
         return None
-    if model.startswith(("gpt-", "o1", "o3", "o4", "whisper")):
+    if model.startswith(("gpt-", "o1", "o3", "o4", "whisper")) and not model.startswith(RETIRED_MODELS):
         return _refuse("invalid_model", f'Model "{model}" is not supported in realtime mode.', 4000)
     return _refuse("model_not_found", f"The model `{model}` does not exist or you do not have access to it.", 4004)
 

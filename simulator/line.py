@@ -42,8 +42,9 @@ Action = Send | Close | Note
 class Appointment:
     """Something to do later; `cancelled` is the only thing to change about it."""
 
-    def __init__(self, call: Callable[[], None]) -> None:
+    def __init__(self, call: Callable[[], None], at_ns: int) -> None:
         self.call = call
+        self.at_ns = at_ns
         self.cancelled = False
 
 
@@ -120,10 +121,9 @@ class Line:
 
     def later(self, delay_ms: float, call: Callable[[], None], *, scaled: bool = True) -> Appointment:
         """Do something after a delay; `scaled` delays are the agent's and shrink with the speed that was asked for."""
-        appointment = Appointment(call)
-        delay_ns = int(delay_ms * MS / (self._speed if scaled else 1))
+        appointment = Appointment(call, self.now_ns + int(delay_ms * MS / (self._speed if scaled else 1)))
         if not self.closed:
-            heapq.heappush(self._agenda, (self.now_ns + delay_ns, next(self._numbers), appointment))
+            heapq.heappush(self._agenda, (appointment.at_ns, next(self._numbers), appointment))
         return appointment
 
     @property
@@ -144,3 +144,7 @@ class Line:
         """The actions since the last call."""
         actions, self._actions = self._actions, []
         return actions
+
+    def give_back(self, actions: list[Action]) -> None:
+        """Put actions in front of those that wait to be taken."""
+        self._actions = [*actions, *self._actions]

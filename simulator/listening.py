@@ -78,7 +78,7 @@ class Listener:
         """Take in audio, and notice where speech begins and ends in it."""
         listening = config["audio"]["input"]
         form = Format(listening["format"]["type"])
-        data = _decoded(encoded)
+        data = decoded(encoded)
         self.received_ms += len(data) / form.bytes_per_ms
         self._arrivals.append(Arrival(self.received_ms, self._line.now_ns))
         turn_detection = listening["turn_detection"]
@@ -201,7 +201,8 @@ def _sensitivity(turn_detection: Config | None) -> Sensitivity | None:
     return Sensitivity(threshold=turn_detection["threshold"], silence_ms=turn_detection["silence_duration_ms"])
 
 
-def _decoded(encoded: Any) -> bytes:
+def decoded(encoded: Any) -> bytes:
+    """The audio of an append, or Rejected."""
     if not isinstance(encoded, str):
         raise Rejected("Missing required parameter: 'audio'.", code="missing_required_parameter", param="audio")
     try:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+Kind = Literal["realtime", "transcription", "translation"]
+"""What a session is for."""
 Trigger = Literal["speech", "text", "tool_output", "none", "idle", "out_of_band"]
 """What made the agent answer. `none`: asked to speak without new input, a greeting."""
 
@@ -86,10 +88,26 @@ class Script(_Table, frozen=True, kw_only=True):
     name: str
     instructions: str = ""
     """Regular expression looked for in the session's instructions; the first script that matches is played."""
+    session: Kind = "realtime"
+    """The kind of session in which it is played; where no script is for transcription, one of a conversation is."""
+    language: str = ""
+    """Of a translation: the language into which it goes."""
     transcripts: tuple[str, ...] = ()
     """What the user's spoken turns are said to say, over and over. "" is silence, "!" a failed transcription."""
+    translations: tuple[str, ...] = ()
+    """What each of them is in the script's language."""
     replies: tuple[Reply, ...] = ()
     ending: Ending | None = None
+
+
+class Sentence(msgspec.Struct, frozen=True, kw_only=True):
+    """What a speaker says and what a translator makes of it."""
+
+    heard: str
+    translated: str
+
+
+UNTRANSLATED = Sentence(heard="Hello there.", translated="Hello there.")
 
 
 class Scenario(_Table, frozen=True, kw_only=True):
@@ -98,12 +116,21 @@ class Scenario(_Table, frozen=True, kw_only=True):
     timing: Timing = Timing()
     scripts: tuple[Script, ...] = ()
 
-    def script(self, instructions: str) -> Script:
+    def script(self, instructions: str, kind: Kind = "realtime") -> Script:
         """The script for a session with these instructions: the first that matches."""
-        for script in self.scripts:
-            if re.search(script.instructions, instructions, re.IGNORECASE):
-                return script
+        for wanted in (kind, "realtime"):
+            for script in self.scripts:
+                if script.session == wanted and re.search(script.instructions, instructions, re.IGNORECASE):
+                    return script
         return Script(name="silent")
+
+    def sentence(self, language: str, number: int) -> Sentence:
+        """The sentence of that number, and what it is in a language; without a script for that, both are the same."""
+        for script in self.scripts:
+            if script.session == "translation" and script.language == language and script.transcripts:
+                place = number % len(script.transcripts)
+                return Sentence(heard=script.transcripts[place], translated=script.translations[place])
+        return UNTRANSLATED
 
     def timing_of(self, reply: Reply) -> Timing:
         return _merged(self.timing, reply.timing)
@@ -116,7 +143,7 @@ def load(path: Path | None) -> Scenario:
         scenario = msgspec.toml.decode(source.read_bytes(), type=Scenario)
         _check(scenario)
     except (OSError, msgspec.DecodeError, re.error) as error:
-        raise ScenarioUnreadable(f"{source}: {error}") from error
+        raise ScenarioUnreadable(f"{source}: {getattr(error, 'strerror', None) or error}") from error
     return scenario
 
 
@@ -124,6 +151,8 @@ def _check(scenario: Scenario) -> None:
     """What would otherwise show only in the middle of a session."""
     for script in scenario.scripts:
         re.compile(script.instructions)
+        if script.session == "translation" and len(script.translations) != len(script.transcripts):
+            raise msgspec.ValidationError(f"script {script.name!r}: each of the transcripts needs one of translations")
         for reply in script.replies:
             re.compile(reply.heard)
             scenario.timing_of(reply)

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 
 import msgspec
@@ -16,11 +17,14 @@ from websockets.http11 import Request as HttpRequest
 from websockets.http11 import Response as HttpResponse
 from websockets.typing import Subprotocol
 
-from simulator.handshake import SUBPROTOCOL, Refused, Request, admit, is_realtime
+from simulator.exchange import Exchange
+from simulator.front import Front
+from simulator.handshake import SUBPROTOCOL, Refused, Request, admit, call_id_of, is_realtime, key_of
 from simulator.line import Chance, Close, Note, Send
 from simulator.scenario import Scenario, load
 from simulator.session import Opening, Session
 from simulator.settings import SimulatorSettings
+from simulator.translating import Translation
 from simulator.truth import TruthLog
 
 LARGEST_MESSAGE = 24 * 1024 * 1024
@@ -47,11 +51,18 @@ class _Service:
         self._scenario = scenario
         self._truth = truth
         self._numbers: Iterator[int] = itertools.count()
+        self.exchange = Exchange(settings, self._open, lambda: next(self._numbers), truth)
 
     async def talk(self, socket: ServerConnection) -> None:
         """Hold one session to its end."""
-        decision = admit(_request_of(socket), beta_allowed=self._settings.beta)
+        request = _request_of(socket)
+        call_id = call_id_of(request.path)
+        refused = self.exchange.refused(key_of(request)) if call_id else None
+        decision = refused or admit(request, beta_allowed=self._settings.beta)
         number = next(self._numbers)
+        if call_id and refused is None:
+            await self.exchange.attach(socket, call_id)
+            return
         if isinstance(decision, Refused):
             await self._refuse(socket, decision, number)
             return
@@ -63,10 +74,7 @@ class _Service:
             now_ns=time.monotonic_ns(),
             unix_seconds=int(time.time()),
         )
-        settings = self._settings
-        session = Session(
-            opening, self._scenario, seed=settings.seed, session_minutes=settings.session_minutes, speed=settings.speed
-        )
+        session = self._open_translation(opening) if decision.kind == "translation" else self._open(opening)
         try:
             await self._run(socket, session)
         except ConnectionClosed:
@@ -75,7 +83,24 @@ class _Service:
             ended = {"code": socket.close_code, "reason": socket.close_reason, **session.totals()}
             self._truth.write(session.id, "session_closed", ended)
 
-    async def _run(self, socket: ServerConnection, session: Session) -> None:
+    def _open(self, opening: Opening) -> Session:
+        told = self._settings
+        minutes = told.session_minutes
+        return Session(opening, self._scenario, seed=told.seed, session_minutes=minutes, speed=told.speed)
+
+    def _open_translation(self, opening: Opening) -> Translation:
+        told = self._settings
+        minutes = told.session_minutes
+        return Translation(opening, self._scenario, seed=told.seed, session_minutes=minutes, speed=told.speed)
+
+    def answer_http(self, socket: ServerConnection, request: HttpRequest) -> HttpResponse | None:
+        """The answer to what becomes no WebSocket; None for what does."""
+        if not is_realtime(request.path):
+            return socket.respond(HTTPStatus.NOT_FOUND, "there is nothing here to GET but the Realtime API\n")
+        call_id = call_id_of(request.path)
+        return self.exchange.refusal(socket, call_id) if call_id else None
+
+    async def _run(self, socket: ServerConnection, session: Session | Translation) -> None:
         """Alternate between what arrives and what is due, until one side closes."""
         while await self._perform(socket, session):
             message = await _receive(socket, session.next_ns)
@@ -84,7 +109,7 @@ class _Service:
             else:
                 session.receive(message, time.monotonic_ns())
 
-    async def _perform(self, socket: ServerConnection, session: Session) -> bool:
+    async def _perform(self, socket: ServerConnection, session: Session | Translation) -> bool:
         """Do what the session decided. False: it is over."""
         for action in session.take():
             match action:
@@ -135,14 +160,6 @@ def _request_of(socket: ServerConnection) -> Request:
     return Request(path=socket.request.path, headers=headers, subprotocols=offered)
 
 
-def _answer_http(socket: ServerConnection, request: HttpRequest) -> HttpResponse | None:
-    """Anything but the Realtime API itself is not here."""
-    if is_realtime(request.path):
-        return None
-    text = "only /realtime is simulated: no sideband, translation, live sessions or REST calls\n"
-    return socket.respond(HTTPStatus.NOT_FOUND, text)
-
-
 def _choose_subprotocol(_socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
     return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
 
@@ -157,15 +174,17 @@ async def serve(settings: SimulatorSettings | None = None) -> AsyncIterator[Simu
             service.talk,
             settings.host,
             settings.port,
-            process_request=_answer_http,
+            process_request=service.answer_http,
             select_subprotocol=_choose_subprotocol,
             compression="deflate" if settings.deflate else None,
             max_size=LARGEST_MESSAGE,
             ping_interval=settings.ping_seconds,
             ping_timeout=settings.ping_seconds,
             server_header=None,
+            create_connection=partial(Front, respond=service.exchange.respond),  # type: ignore[arg-type] # any factory
         ) as server:
             yield Simulator(server, settings.host)
+            await service.exchange.close()
     finally:
         truth.close()
 

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 
 from simulator import config as configuration
-from simulator.checking import Config, Kind, Rejected
+from simulator.checking import Config, Rejected
 from simulator.conversation import Conversation
 from simulator.editing import Editor
 from simulator.line import Action, Chance, Event, Line
 from simulator.listening import Listener, Turn
 from simulator.responding import Responder
 from simulator.response import Response
-from simulator.scenario import Scenario, Trigger
+from simulator.scenario import Kind, Scenario, Trigger
 from simulator.shapes import from_beta, to_beta
 from simulator.transcribing import Transcriber
 
@@ -84,6 +84,11 @@ class Session:
         self._open(session_minutes)
 
     @property
+    def config(self) -> Config:
+        """What is in force; not to be changed."""
+        return self._config
+
+    @property
     def next_ns(self) -> int | None:
         """When to wake the session; None: not before a message comes."""
         return self._line.next_ns
@@ -93,7 +98,7 @@ class Session:
         self._line.run_due(now_ns)
         event_id = None
         try:
-            event = _parsed(message)
+            event = parsed(message)
             event_id = event.get("event_id")
             self._handle(from_beta(event) if self._opening.beta else event)
         except Rejected as error:
@@ -106,6 +111,10 @@ class Session:
     def take(self) -> list[Action]:
         """What to perform since the last call."""
         return self._line.take()
+
+    def give_back(self, actions: list[Action]) -> None:
+        """Take these once more with the next `take`."""
+        self._line.give_back(actions)
 
     def totals(self) -> Event:
         """For the truth log, at the end."""
@@ -141,7 +150,7 @@ class Session:
 
     @property
     def _script(self) -> Any:
-        return self._scenario.script(self._config.get("instructions") or "")
+        return self._scenario.script(self._config.get("instructions") or "", self._opening.kind)
 
     def _expire(self) -> None:
         text = "Your session hit the maximum duration of 60 minutes."
@@ -237,7 +246,8 @@ class Session:
         return heard["model"] if heard else None
 
 
-def _parsed(message: str | bytes) -> Event:
+def parsed(message: str | bytes) -> Event:
+    """The event of a message, or Rejected."""
     if isinstance(message, bytes):
         raise Rejected("Invalid event: binary messages are not supported.", code="invalid_event")
     try:

@@ -24,3 +24,6 @@ class SimulatorSettings(BaseModel):
     speed: float = Field(default=1.0, gt=0, description="Divides the agent's delays; 10: ten times as fast.")
     deflate: bool = Field(default=True, description="Accept permessage-deflate from clients that offer it.")
     ping_seconds: float = Field(default=20.3, gt=0, description="Seconds between the pings that the server sends.")
+    sideband_after_ms: float = Field(
+        default=150, ge=0, description="Milliseconds after which a new call can be found by a sideband."
+    )
