@@ -77,10 +77,10 @@ class ArchiveReader:
         """The sessions whose end is not in the archive."""
         return self._column(_OPEN, {})
 
-    def events(self, session_id: str) -> Iterator[ArchivedEvent]:
-        """A session's events in their order."""
+    def events(self, session_id: str, from_seq: int = 0) -> Iterator[ArchivedEvent]:
+        """A session's events in their order, from that one on."""
         extent = self._column(_EXTENT, {"day": date_of(session_id), "session": session_id})
-        for first in range(0, (extent[0] if extent[0] is not None else -1) + 1, self._at_a_time):
+        for first in range(from_seq, (extent[0] if extent[0] is not None else -1) + 1, self._at_a_time):
             yield from self._read([session_id], first, first + self._at_a_time - 1)
 
     def events_of(self, group: Sequence[str]) -> Iterator[tuple[str, Iterator[ArchivedEvent]]]:

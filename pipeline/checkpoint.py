@@ -4,12 +4,10 @@ A checkpoint is never ahead of the tables: it is written after the commits of al
 it and the tables is folded again from the journal, and each table passes over what it has.
 """
 
-from pathlib import Path
-
 import msgspec
 
-from pipeline.dataset_actions import write_durably
-from pipeline.replay_journals import Head
+from ingest.journals import Head
+from pipeline.dataset_store import Store
 from pipeline.status import SetAside
 
 FORMAT = 1
@@ -31,17 +29,15 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
 
 
-def save(directory: Path, checkpoint: Checkpoint) -> None:
+def save(store: Store, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint, durably. Raises OSError."""
-    draft = directory / f".{FILE}.tmp"
-    write_durably(draft, msgspec.msgpack.encode(checkpoint))
-    draft.replace(directory / FILE)
+    store.replace(FILE, msgspec.msgpack.encode(checkpoint))
 
 
-def load(directory: Path, dataset_id: str) -> Checkpoint | None:
+def load(store: Store, dataset_id: str) -> Checkpoint | None:
     """The checkpoint, or None where there is none that belongs to this dataset and that this version understands."""
     try:
-        found = msgspec.msgpack.decode((directory / FILE).read_bytes(), type=Checkpoint)
+        found = msgspec.msgpack.decode(store.read(FILE) or b"", type=Checkpoint)
     except (OSError, msgspec.DecodeError):
         return None
     return found if found.format == FORMAT and found.dataset_id == dataset_id else None

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ import pyarrow.parquet as pq
 
 from pipeline import dataset_views as views
 from pipeline.archive import whole_message
-from pipeline.dataset_log import TableLog
+from pipeline.dataset_log import TableLog, sizes_of
 from pipeline.dataset_schemas import TABLES, date_of
+from pipeline.dataset_store import Where, at_once, open_store
 from pipeline.status import Status, identity, read_status
 
 __all__ = ["TABLES", "AudioEvent", "DatasetUnreadable", "EventNotFound", "Reader", "Status"]
@@ -57,16 +59,15 @@ class AudioEvent(msgspec.Struct, frozen=True, kw_only=True):
 class Reader:
     """Opens the dataset for reading. Safe to share between threads; a cursor is for one thread."""
 
-    def __init__(self, dataset_dir: Path, *, memory_limit: str = "1GB", threads: int | None = None) -> None:
-        # DuckDB reads `key=value` anywhere in a path as a partition.
-        if any("=" in part for part in dataset_dir.resolve().parts):
-            raise ValueError(f"{dataset_dir}: a dataset's path can't hold a '='; choose another data_dir")
-        self.directory = dataset_dir.resolve()
+    def __init__(self, place: Where, *, memory_limit: str = "1GB", threads: int | None = None) -> None:
+        self.store = open_store(place)
+        self._remote = self.store.filesystem()
         self._refreshing = threading.Lock()
-        self._logs = {name: TableLog(table, self.directory / name) for name, table in TABLES.items()}
-        self._identity = identity(self.directory)
+        self._logs = {name: TableLog(table, self.store) for name, table in TABLES.items()}
+        self._identity = identity(self.store)
+        self._looked_at = -1.0
         self._snapshot = 0
-        self._variables: dict[str, list[str]] = {}
+        self._variables: dict[str, list[str] | str] = {}
         self._connection = self._connect(memory_limit, threads)
 
     def close(self) -> None:
@@ -94,14 +95,17 @@ class Reader:
         for attempt in range(ATTEMPTS):
             try:
                 return self._query(sql, parameters)
-            except duckdb.IOException as error:
+            except duckdb.Error as error:
+                if not _is_about_files(error):
+                    raise
                 failure = error
-                # A new cursor has the new list of files. What still fails then may have been misled by a log that
-                # was cut or put back: read it all again.
-                if attempt > 0:
-                    with self._refreshing:
+                with self._refreshing:
+                    # A new cursor has the new list of files. What still fails then may have been misled by a log
+                    # that was cut or put back: read it all again.
+                    self._looked_at = -1.0
+                    if attempt > 0:
                         self._forget()
-        raise DatasetUnreadable(f"{self.directory}: {failure}") from failure
+        raise DatasetUnreadable(f"{self.store}: {_last_words(failure)}") from failure
 
     def message(self, session_id: str, seq: int) -> bytes:
         """The message byte for byte as it was recorded. Raises EventNotFound."""
@@ -118,7 +122,7 @@ class Reader:
 
     def status(self) -> Status | None:
         """What the pipeline last said about itself; None where none ever ran."""
-        return read_status(self.directory)
+        return read_status(self.store)
 
     def _query(self, sql: str, parameters: Mapping[str, object] | Sequence[object] | None) -> pa.Table:
         cursor = self.cursor()
@@ -128,32 +132,56 @@ class Reader:
             cursor.close()
 
     def _refresh(self) -> None:
-        if (found := identity(self.directory)) != self._identity:
+        if 0 <= time.monotonic() - self._looked_at < self.store.fresh_s:
+            return
+        try:
+            self._look()
+        except OSError as error:
+            raise DatasetUnreadable(str(error)) from error
+
+    def _look(self) -> None:
+        if (found := identity(self.store)) != self._identity:
             self._forget()
             self._identity = found
-        changed = [name for name, log in self._logs.items() if log.refresh()]
+        news = at_once(self.store, TableLog.refresh, self._logs.values())
+        changed = [name for name, is_new in zip(self._logs, news, strict=True) if is_new]
         if changed:
             self._snapshot += 1
             self._variables = self._variables | {k: v for name in changed for k, v in self._files(name).items()}
+            if self._remote is not None:
+                self._remote.sizes = sizes_of(self._logs.values())
+        self._looked_at = time.monotonic()
 
     def _forget(self) -> None:
         for log in self._logs.values():
             log.forget()
+        self._looked_at = -1.0
         self._snapshot += 1
         self._variables = {k: v for name in self._logs for k, v in self._files(name).items()}
 
-    def _files(self, name: str) -> dict[str, list[str]]:
+    def _files(self, name: str) -> dict[str, list[str] | str]:
         # The empty file comes first: a list is never empty, and gives the columns even before the first row.
         log = self._logs[name]
         empty = str(_empty_files() / name / _EMPTY)
+        found = views.by_kind(log.table, log.in_order())
+        reach = views.reach(found[views.HOT])
         return {
-            views.variable(log.table, settled=settled): [empty, *log.paths(settled=settled)]
-            for settled in (False, True)
-        }
+            views.variable(log.table, kind): [empty, *(log.readable(file.path) for file in files)]
+            for kind, files in found.items()
+        } | {name: reach[end] for end, name in views.bounds(log.table).items()}
 
     def _connect(self, memory_limit: str, threads: int | None) -> duckdb.DuckDBPyConnection:
-        options: dict[str, Any] = {"memory_limit": memory_limit}
+        options: dict[str, Any] = {
+            "memory_limit": memory_limit,
+            # A large sort goes to the disk, within a bound, and not into whatever directory we were started in.
+            "temp_directory": str(_empty_files() / "spilled"),
+            "max_temp_directory_size": "4GB",
+            # A question sees the tables, and no variable of the program that asks.
+            "python_enable_replacements": False,
+        }
         connection = duckdb.connect(":memory:", config=options | ({"threads": threads} if threads else {}))
+        if self._remote is not None:
+            connection.register_filesystem(self._remote)
         _run(connection, "set global TimeZone = 'UTC'")
         self._variables = {k: v for name in self._logs for k, v in self._files(name).items()}
         self._bind(connection, self._variables)
@@ -164,15 +192,15 @@ class Reader:
 
     def _sandbox(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Nothing but the dataset's own files can be read, whatever SQL somebody types into a page."""
-        folders = [f"{self.directory}/", f"{_empty_files()}/"]
+        folders = [self.store.readable(""), f"{_empty_files()}/"]
         _run(connection, f"set allowed_directories = {folders!r}")
         for setting in ("enable_external_access = false", "lock_configuration = true"):
             _run(connection, f"set {setting}")
 
     @staticmethod
-    def _bind(cursor: duckdb.DuckDBPyConnection, variables: Mapping[str, list[str]]) -> None:
-        for name, files in variables.items():
-            cursor.execute(f"set variable {name} = $1", [files])
+    def _bind(cursor: duckdb.DuckDBPyConnection, variables: Mapping[str, list[str] | str]) -> None:
+        for name, value in variables.items():
+            cursor.execute(f"set variable {name} = $1", [value])
             cursor.complete()
 
 
@@ -197,6 +225,17 @@ def _empty_files() -> Path:
 def _remove(folder: Path, process: int) -> None:
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_about_files(error: duckdb.Error) -> bool:
+    """Whether a file could not be read. What went wrong on an object store comes through as no particular error."""
+    return isinstance(error, duckdb.IOException) or type(error) is duckdb.Error
+
+
+def _last_words(error: duckdb.Error) -> str:
+    """What is to be said of it: of a trace through DuckDB only what it was about."""
+    lines = str(error).splitlines()
+    return next((line for line in reversed(lines) if "Error: " in line), lines[0] if lines else "")
 
 
 def _run(connection: duckdb.DuckDBPyConnection, statement: str) -> None:

@@ -1,18 +1,25 @@
 """What an entry of a Delta table's log says, as the open protocol writes it: files added, files removed, positions."""
 
 import json
-import os
 import time
 import typing
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from urllib.parse import unquote
 
 import msgspec
 from deltalake import DeltaTable
 
-APP_PREFIX = "journal:"
-"""The app id of a commit's position: `journal:<worker>`."""
+JOURNAL, KAFKA = "journal:", "kafka:"
+"""The app id of a commit's position: `journal:<worker>` or `kafka:<topic>/<partition>`."""
+
+CONFIGURATION = {
+    # We ask for checkpoints and clean-ups ourselves, between batches.
+    "delta.checkpointInterval": "100000",
+    "delta.logRetentionDuration": "interval 10 minutes",
+    "delta.enableExpiredLogCleanup": "true",
+    "delta.deletedFileRetentionDuration": "interval 1 hour",
+}
 
 
 class DataFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +35,17 @@ class DataFile(msgspec.Struct, frozen=True, kw_only=True):
     last_session: str = ""
 
 
+def app_id(origin: str) -> str:
+    """Under which name a table keeps the position of an origin. A worker's name, being a folder's, has no slash."""
+    return (KAFKA if "/" in origin else JOURNAL) + origin
+
+
+def origin_of(app_id: str) -> str | None:
+    """The origin of such a name; None where it is somebody else's."""
+    kind, colon, origin = app_id.partition(":")
+    return origin if kind + colon in {JOURNAL, KAFKA} else None
+
+
 def commit_entry(
     added: Sequence[DataFile],
     removed: Sequence[DataFile],
@@ -37,13 +55,39 @@ def commit_entry(
     data_change: bool,
 ) -> bytes:
     now_ms = time.time_ns() // 1_000_000
-    actions: list[dict[str, object]] = [
-        {"commitInfo": {"timestamp": now_ms, "operation": operation, "engineInfo": "calltape"}}
-    ]
+    actions = [_commit_info(now_ms, operation)]
     actions += [{"add": _add(file, now_ms, data_change=data_change)} for file in added]
     actions += [{"remove": _remove(file, now_ms, data_change=data_change)} for file in removed]
-    actions += [{"txn": {"appId": APP_PREFIX + worker, "version": at}} for worker, at in positions.items()]
+    actions += [{"txn": {"appId": app_id(origin), "version": at}} for origin, at in positions.items()]
     return b"\n".join(msgspec.json.encode(action) for action in actions)
+
+
+def definition(name: str, table_id: str, schema_json: str, partitions: Sequence[str]) -> bytes:
+    """What a table is: its columns, its partitions, how it is to be kept."""
+    metadata = {
+        "id": table_id,
+        "name": name,
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": schema_json,
+        "partitionColumns": partitions,
+        "configuration": CONFIGURATION,
+    }
+    return msgspec.json.encode({"metaData": metadata})
+
+
+def first_entry(name: str, schema_json: str, partitions: Sequence[str]) -> bytes:
+    """The entry that makes a table."""
+    now_ms = time.time_ns() // 1_000_000
+    # The oldest versions that have all we use, so that every reader of the format can read it.
+    protocol = msgspec.json.encode({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}})
+    made = definition(name, str(uuid.uuid4()), schema_json, partitions)
+    return b"\n".join([msgspec.json.encode(_commit_info(now_ms, "CREATE TABLE")), protocol, made])
+
+
+def _commit_info(now_ms: int, operation: str) -> dict[str, object]:
+    # The id makes every entry another one: whoever finds a number taken can tell whether by themselves.
+    commit = {"timestamp": now_ms, "operation": operation, "engineInfo": "calltape", "commitId": uuid.uuid4().hex}
+    return {"commitInfo": commit}
 
 
 def _partition(file: DataFile) -> dict[str, str]:
@@ -105,11 +149,3 @@ def files_of(delta: DeltaTable) -> Iterable[DataFile]:
             first_session=columns.get("min.session_id", nothing)[at] or "",
             last_session=columns.get("max.session_id", nothing)[at] or "",
         )
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file and have it on the disk: an entry of the log must never outlive the files that it names."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -6,8 +6,9 @@ was settled takes its settled file with it into the merge. Readers see the table
 """
 
 import contextlib
+import shutil
+import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
+from pipeline import dataset_cleaning as cleaning
 from pipeline.dataset_actions import DataFile
-from pipeline.dataset_files import NewFile, new_file
-from pipeline.dataset_log import TableLog, TableLost
+from pipeline.dataset_files import NewFile, new_file, uncommitted
+from pipeline.dataset_log import Overtaken, TableLog, TableLost, sizes_of
 from pipeline.dataset_schemas import Table
 from pipeline.dataset_writer import Writer
 
@@ -40,34 +42,48 @@ class CompactionFailed(Exception):
 
 
 class Compactor:
-    """Keeps a dataset's files few. Works beside the writer's commits, from one other thread."""
+    """Keeps a dataset's files few. Works beside the commits of this writer and others, from one other thread.
+
+    One is enough for a dataset. Where two are at work, one of them loses a merge now and then, and no row.
+    """
 
     def __init__(self, writer: Writer, *, memory_limit: str = "512MB") -> None:
         self._logs = writer.logs
+        for table in self._logs.values():
+            table.replaced = {}
         self._checkpointed = {name: log.version for name, log in writer.logs.items()}
+        self._spilled = writer.store.spill_dir()
         options: dict[str, Any] = {
             "memory_limit": memory_limit,
             "threads": 1,
-            "temp_directory": str(writer.directory / ".merging"),
+            "temp_directory": str(self._spilled),
         }
         self._connection = duckdb.connect(":memory:", config=options)
+        self._remote = writer.store.filesystem()
+        if self._remote is not None:
+            self._connection.register_filesystem(self._remote)
 
     def close(self) -> None:
-        """Let go of the memory."""
+        """Let go of the memory. What was replaced and not cleaned away yet is left to somebody's sweep."""
         self._connection.close()
+        shutil.rmtree(self._spilled, ignore_errors=True)
+        for table in self._logs.values():
+            table.replaced = None
 
     def interrupt(self) -> None:
         """Break a merge off; nothing of it will be seen."""
         self._connection.interrupt()
 
     def fullest(self) -> int:
-        """How many files a merge could spare the table that has the most hot ones."""
+        """How many files a merge could spare the table that has the most hot ones. Raises CompactionFailed."""
+        self._look()
         hot = ([file.date for file in table.files.values() if not file.settled] for table in self._logs.values())
         return max(len(days) - len(set(days)) for days in hot)
 
     def compact(self) -> int:
         """Merge whatever is worth it; gives how many files fewer that made. Raises CompactionFailed."""
         spared = 0
+        self._look()
         with _failing():
             for table in self._logs.values():
                 for day in sorted({file.date for file in table.files.values()}):
@@ -92,29 +108,41 @@ class Compactor:
     def clean(self, retain_minutes: float) -> int:
         """Delete files that were replaced longer ago than that; gives how many."""
         with _failing():
-            return sum(table.delete_replaced(retain_minutes) for table in self._logs.values())
+            return sum(cleaning.delete_replaced(table, retain_minutes) for table in self._logs.values())
 
     def sweep(self, retain_hours: int) -> int:
         """Look through the folders for files that belong to no table, and delete those older than that."""
         with _failing():
-            return sum(table.sweep(retain_hours) for table in self._logs.values())
+            return sum(cleaning.sweep(table, retain_hours) for table in self._logs.values())
+
+    def _look(self) -> None:
+        """Take in what other writers committed."""
+        with _failing():
+            for table in self._logs.values():
+                with table.writing:
+                    table.refresh()
+        if self._remote is not None:
+            self._remote.sizes = sizes_of(self._logs.values())
 
     def _checkpoint(self, table: TableLog) -> None:
         if table.version - self._checkpointed[table.table.name] >= CHECKPOINT_EVERY_COMMITS:
-            table.checkpoint()
+            cleaning.checkpoint(table)
             self._checkpointed[table.table.name] = table.version
 
     def _merge(self, table: TableLog, day: str, files: Sequence[DataFile]) -> int:
         """Several files into one settled one: the rows as they are, in the order of their keys."""
+        began = time.time()
         rows = f"select {_columns(table.table)} from {_source(table, files)} order by {_key(table.table)}"
         with new_file(table, day=day, settled=True) as merged:
             for batch in self._batches(rows, table.table):
                 merged.write(batch)
-        table.commit(added=[merged.written()], removed=_paths(files), operation="OPTIMIZE", data_change=False)
+        with uncommitted(table, [merged.written()]) as added:
+            table.commit(added=added, removed=_paths(files), operation="OPTIMIZE", data_change=False, began=began)
         return len(files) - 1
 
     def _settle(self, table: TableLog, day: str, hot: Sequence[DataFile]) -> int:
         """All hot files of a day, and the settled ones that hold older versions of their rows, each key once."""
+        began = time.time()
         over = self._sessions_over(day)
         touched = self._touched(table, day, hot)
         files = [*hot, *touched]
@@ -130,8 +158,8 @@ class Compactor:
                     if settled not in parts:
                         parts[settled] = made.enter_context(new_file(table, day=day, settled=settled))
                     parts[settled].write(rows)
-        added = [part.written() for part in parts.values()]
-        table.commit(added=added, removed=_paths(files), operation="OPTIMIZE")
+        with uncommitted(table, [part.written() for part in parts.values()]) as added:
+            table.commit(added=added, removed=_paths(files), operation="OPTIMIZE", began=began)
         return len(files) - len(added)
 
     def _sessions_over(self, day: str) -> pa.Array:
@@ -157,7 +185,7 @@ class Compactor:
             select distinct filename from settled semi join hot using ({_key(table.table)})
         """)
         names = set(found.column(0).to_pylist())
-        return [file for file in settled if str(table.directory / file.path) in names]
+        return [file for file in settled if table.readable(file.path) in names]
 
     def _table(self, sql: str) -> pa.Table:
         return self._connection.sql(sql).to_arrow_table()
@@ -172,7 +200,7 @@ class Compactor:
 def _failing() -> Iterator[None]:
     try:
         yield
-    except (duckdb.Error, DeltaError, OSError, TableLost) as error:
+    except (duckdb.Error, DeltaError, OSError, TableLost, Overtaken) as error:
         raise CompactionFailed(str(error)) from error
 
 
@@ -202,7 +230,7 @@ def _parted(batch: pa.Table, over: pa.Array) -> Iterator[tuple[bool, pa.Table]]:
 
 def _source(table: TableLog, files: Sequence[DataFile], *, filename: bool = False) -> str:
     # Paths are our own (a UUID each); a quote in the data directory's name is doubled.
-    names = ", ".join("'" + str(Path(table.directory) / file.path).replace("'", "''") + "'" for file in files)
+    names = ", ".join("'" + table.readable(file.path).replace("'", "''") + "'" for file in files)
     return _READ.format(files=f"[{names}]", filename=str(filename).lower())
 
 

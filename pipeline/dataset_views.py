@@ -1,21 +1,56 @@
 """The views that a reader's SQL sees: one row per key of each table, and dollars beside nano-dollars.
 
-A table's files come in two kinds. The settled ones hold one row per key among them and are read as they are. The
-hot ones, which are few, may hold several versions of a key and newer versions of settled rows: of a key, the hot
-files' highest version holds, and hides the settled one. So a query over a year dedupes only the last minutes.
+A table's files come in three kinds. The settled ones hold one row per key among them. The hot ones, which are few, may
+hold several versions of a key and newer versions of settled rows: of a key, the hot files' highest version holds, and
+hides the settled one. Settled files that may hold such a row are `touched`; all others are read as they are, and that
+is most of them: to count the 670,000 turns of two days takes 10 ms so, and 127 ms where each is looked for among the
+hot ones. So a query over a year dedupes only the last minutes.
 """
 
 # The statements are put together from the names of our own schemas; values are bound.
 # ruff: noqa: S608
 
+from collections.abc import Iterable
+from typing import Final
+
+from pipeline import quality_view, steering_view
+from pipeline.dataset_actions import DataFile
 from pipeline.dataset_schemas import TABLES, Table
 
 NANOS = "_usd_nanos"
 
 
-def variable(table: Table, *, settled: bool) -> str:
+HOT: Final = "hot"
+TOUCHED: Final = "touched"
+SETTLED: Final = "settled"
+ENDLESS: Final = "\U0010ffff"
+"""Comes after every session's id."""
+KINDS: Final = (HOT, TOUCHED, SETTLED)
+
+
+def variable(table: Table, kind: str) -> str:
     """The name of the variable that holds a table's files of one kind."""
-    return f"{table.name}_{'settled' if settled else 'hot'}_files"
+    return f"{table.name}_{kind}_files"
+
+
+def by_kind(table: Table, files: Iterable[DataFile]) -> dict[str, list[DataFile]]:
+    """A table's files by their kind. A row's versions lie in one day, so a hot file touches only files of its day."""
+    found: dict[str, list[DataFile]] = {kind: [] for kind in KINDS}
+    hot: dict[str, list[DataFile]] = {}
+    every = list(files)
+    for file in every:
+        if not file.settled:
+            hot.setdefault(file.date, []).append(file)
+    for file in every:
+        touched = table.versioned and any(_overlap(file, other) for other in hot.get(file.date, ()))
+        found[HOT if not file.settled else TOUCHED if touched else SETTLED].append(file)
+    return found
+
+
+def _overlap(one: DataFile, other: DataFile) -> bool:
+    """Whether they may have a session in common: certainly not where both say from which to which they reach."""
+    said = one.first_session and one.last_session and other.first_session and other.last_session
+    return not said or (one.first_session <= other.last_session and other.first_session <= one.last_session)
 
 
 def view_of(table: Table) -> str:
@@ -24,49 +59,81 @@ def view_of(table: Table) -> str:
     return f"create or replace view {table.name} as {rows}"
 
 
-def _files(table: Table, *, settled: bool) -> str:
+def _files(table: Table, kind: str) -> str:
     return (
-        f"read_parquet(getvariable('{variable(table, settled=settled)}'), hive_partitioning = true, "
-        "hive_types = {'date': date, 'settled': boolean})"
+        f"read_parquet(getvariable('{variable(table, kind)}'), hive_partitioning = true, "
+        "hive_types = {'date': 'date', 'settled': 'boolean'})"
     )
 
 
+def bounds(table: Table) -> dict[str, str]:
+    """The names of the variables that say from which to which session the hot files reach."""
+    return {"first": f"{table.name}_hot_first", "last": f"{table.name}_hot_last"}
+
+
+def reach(hot: Iterable[DataFile]) -> dict[str, str]:
+    """From which to which session the hot files reach; to all sessions where one of them doesn't say."""
+    files = list(hot)
+    if any(not file.last_session for file in files):
+        return {"first": "", "last": ENDLESS}
+    return {
+        "first": min((file.first_session for file in files), default=ENDLESS),
+        "last": max((file.last_session for file in files), default=""),
+    }
+
+
 def _plain(table: Table) -> str:
-    return (
-        f"select {_selected(table)} from {_files(table, settled=True)} "
-        f"union all by name select {_selected(table)} from {_files(table, settled=False)}"
+    columns = _columns(table)
+    return _with_dollars(
+        table,
+        f"select {columns} from {_files(table, SETTLED)} union all select {columns} from {_files(table, HOT)}",
     )
 
 
 def _latest(table: Table) -> str:
-    key = ", ".join(_quoted(column) for column in table.key)
-    return f"""
-        with hot as (
-            select {_selected(table)} from {_files(table, settled=False)}
+    key, columns = ", ".join(_quoted(column) for column in table.key), _columns(table)
+    first, last = (f"getvariable('{name}')" for name in bounds(table).values())
+    # A common table for the hot rows would be materialised, and no column of any part be left out: counting the turns
+    # of a day took 118 ms instead of 12. Rows of other sessions are told apart by their place in the order, not joined.
+    return _with_dollars(
+        table,
+        f"""
+        select {columns} from (
+            select {columns} from {_files(table, HOT)}
             qualify row_number() over (partition by {key} order by version desc) = 1
         )
-        select * from hot
-        union all by name
-        select {_selected(table)} from {_files(table, settled=True)} anti join hot using ({key})
-    """
+        union all
+        select {columns} from {_files(table, TOUCHED)} where session_id < {first} or session_id > {last}
+        union all
+        select {columns} from (select * from {_files(table, TOUCHED)} where session_id between {first} and {last})
+        anti join (select {key} from {_files(table, HOT)}) using ({key})
+        union all
+        select {columns} from {_files(table, SETTLED)}
+        """,
+    )
 
 
-def _selected(table: Table) -> str:
-    columns = [_quoted(name) for name in table.columns.names]
+def _columns(table: Table) -> str:
+    return ", ".join([*(_quoted(name) for name in table.columns.names), "date"])
+
+
+def _with_dollars(table: Table, rows: str) -> str:
     dollars = [
         # Exact: an integer times a decimal. 18 digits hold 999 million dollars to the nano-dollar.
         f"({_quoted(name)}::decimal(18, 0) * 0.000000001)::decimal(18, 9) as {name.removesuffix('_nanos')}"
         for name in table.columns.names
         if name.endswith(NANOS)
     ]
-    return ", ".join([*columns, *dollars, "date"])
+    kept = ", ".join(_quoted(name) for name in table.columns.names)
+    return f"select {', '.join([kept, *dollars, 'date'])} from ({rows})"
 
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
 
 
-ALL = [view_of(table) for table in TABLES.values()]
+ALL = [*(view_of(table) for table in TABLES.values()), quality_view.statement(), steering_view.STATEMENT]
+"""In an order in which they can be made."""
 
 # The parts of a message, and what one session sounded like.
 MESSAGE = """

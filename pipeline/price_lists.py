@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.domain.prices import Price, PriceList
 from pipeline.domain.rules import Rules
+from pipeline.rule_settings import RuleSettings
 
 _HERE = Path(__file__).parent
 _NOT_COMPONENTS = frozenset({"names", "valid_from", "source"})
@@ -20,11 +21,48 @@ class PriceListUnreadable(ValueError):
 
 
 def default_rules() -> Rules:
-    """The rules with everything the package brings along: reference list, OpenAI's prices, backchannels."""
+    """The rules with everything the package brings along: legacy list, OpenAI's prices, backchannels."""
+    return rules_of(RuleSettings())
+
+
+def rules_of(settings: RuleSettings) -> Rules:
+    """The rules as configured. Raises PriceListUnreadable."""
+    billed = named_list(settings.billed_list)
+    if settings.price_overrides is not None:
+        billed = overlaid(billed, read_price_list(settings.price_overrides))
     return Rules(
-        metered=read_price_list(_HERE / "price_data" / "reference.toml"),
-        billed=read_price_list(_HERE / "price_data" / "openai.toml"),
+        metered=named_list(settings.metered_list),
+        billed=billed,
         backchannels=read_backchannels(_HERE / "backchannels.toml"),
+        yield_window_ms=settings.yield_window_ms,
+        speech_min_ms=settings.speech_min_ms,
+        transcript_wait_ms=settings.transcript_wait_ms,
+    )
+
+
+def named_list(name: str) -> PriceList:
+    """A list that comes with the package, by its name, or the list of a file. Raises PriceListUnreadable."""
+    ours = {found.name: found for found in map(read_price_list, sorted((_HERE / "price_data").glob("*.toml")))}
+    if name in ours:
+        return ours[name]
+    if not Path(name).is_file():
+        raise PriceListUnreadable(
+            f"{name}: no such price list; there is {', '.join(sorted(ours))}, or name a TOML file"
+        )
+    return read_price_list(Path(name))
+
+
+def overlaid(below: PriceList, above: PriceList) -> PriceList:
+    """The list below with the prices above instead of its own, component by component; named after both."""
+    priced = dict(below.prices)
+    for model, components in above.prices.items():
+        priced[model] = priced.get(model, {}) | components
+    return PriceList(
+        name=f"{below.name}+{above.name}",
+        prices=priced,
+        aliases=below.aliases | above.aliases,
+        suffixes=(*below.suffixes, *above.suffixes),
+        surcharges=below.surcharges | above.surcharges,
     )
 
 
@@ -32,12 +70,13 @@ def read_price_list(path: Path) -> PriceList:
     """The price list of a TOML file. Raises PriceListUnreadable."""
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-        rows = [row for model in found["models"] for row in _rows(model, found.get("source", ""))]
+        rows = [row for model in found["models"] for row in _rows(model, found.get("source", str(path)))]
         return PriceList(
             name=found["name"],
             prices=_indexed(rows),
             aliases=found.get("aliases", {}),
             suffixes=tuple(found.get("suffixes", ())),
+            surcharges=found.get("surcharges", {}),
         )
     except (OSError, KeyError, ValueError, ArithmeticError, TypeError) as error:
         raise PriceListUnreadable(f"{path}: not a price list: {error!r}") from error

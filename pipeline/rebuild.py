@@ -8,7 +8,6 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -20,6 +19,7 @@ from pipeline.dataset import Reader
 from pipeline.dataset_actions import DataFile
 from pipeline.dataset_files import NewFile, new_file
 from pipeline.dataset_schemas import EVENTS, FACTS, key_of, table_of, to_arrow
+from pipeline.dataset_store import Where
 from pipeline.dataset_writer import Writer
 from pipeline.domain.facts import Row
 from pipeline.domain.fold import SessionState
@@ -28,6 +28,10 @@ from pipeline.replay_sessions import Step
 log = structlog.get_logger()
 
 ROWS_AT_A_TIME = 20_000
+
+
+PRICED = ("sessions", "interruptions", "costs", "audio_minutes")
+"""The tables in which there is money: a re-price computes these alone, by the same fold."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,11 +45,11 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rebuild(
-    data_dir: Path, step: Step, say: Callable[[Progress], None] = lambda _: None, names: Sequence[str] = tuple(FACTS)
+    place: Where, step: Step, say: Callable[[Progress], None] = lambda _: None, names: Sequence[str] = tuple(FACTS)
 ) -> Progress:
     """Compute the tables anew. Raises DatasetInUse while a pipeline writes them."""
-    writer = Writer.open(data_dir / "dataset")
-    reader = Reader(data_dir / "dataset")
+    writer = Writer.open(place)
+    reader = Reader(place)
     try:
         return rebuild_tables(writer, ArchiveReader(reader), step, say, names)
     finally:
@@ -146,9 +150,10 @@ class _Day:
 
 def _change_over(writer: Writer, made: dict[str, list[DataFile]], workers: Iterable[str]) -> None:
     # The states were made by the old fold; without them the pipeline folds the archive's open sessions again.
-    (writer.directory / checkpoint.FILE).unlink(missing_ok=True)
+    writer.store.remove([checkpoint.FILE])
     archive = writer.logs[EVENTS.name]
-    positions = {worker: archive.position(worker) for worker in workers}
+    # What came through Kafka is known by its partition, not by its worker.
+    positions = {worker: at for worker in workers if (at := archive.position(worker)) >= 0}
     for name, files in made.items():
         table = writer.logs[name]
         # The rows are those of the archive, so the table stands where the archive does.

@@ -8,13 +8,13 @@ import structlog
 from ingest import envelope
 from ingest.envelope import EnvelopeUnreadable
 from ingest.journal import JournalLine
+from ingest.journals import Journals, Lines
 from pipeline import checkpoint
 from pipeline.archive_reader import ArchiveReader
 from pipeline.checkpoint import Checkpoint
 from pipeline.dataset import Reader
 from pipeline.dataset_schemas import DAMAGED_LINES, FACTS, DamagedLineRow, table_of
 from pipeline.dataset_writer import ANYWHERE, Batch, Writer
-from pipeline.replay_journals import Journals, Lines
 from pipeline.replay_sessions import Sessions, Step
 from pipeline.settings import PipelineSettings
 from pipeline.status import WorkerStatus
@@ -56,7 +56,7 @@ class Replay:
 
     def resume(self, *, use_checkpoint: bool = True) -> None:
         """Go on where the dataset is: with the saved states, or by folding the archive's open sessions again."""
-        found = checkpoint.load(self._writer.directory, self._writer.id) if use_checkpoint else None
+        found = checkpoint.load(self._writer.store, self._writer.id) if use_checkpoint else None
         if found is not None and self._restored(found):
             self._folded = dict(found.positions)
             self.journals.heads = dict(found.heads)
@@ -103,7 +103,7 @@ class Replay:
             heads=self.journals.heads_at(self._folded),
             set_aside=tuple(self.sessions.set_aside.values()),
         )
-        checkpoint.save(self._writer.directory, found)
+        checkpoint.save(self._writer.store, found)
         self.journals.release(found.positions)
         self._checkpointed_at = time.monotonic()
         self._dirty = False

@@ -19,11 +19,13 @@ import structlog
 
 from pipeline import rebuild
 from pipeline.dataset import DatasetUnreadable, Reader
+from pipeline.dataset_store import open_store
 from pipeline.dataset_writer import DatasetInUse, DatasetLost, Writer
 from pipeline.domain import fold
-from pipeline.price_lists import default_rules
+from pipeline.price_lists import default_rules, rules_of
 from pipeline.replay import CheckpointTooOld, Counts, Replay
 from pipeline.replay_sessions import Step
+from pipeline.rule_settings import RuleSettings
 from pipeline.settings import PipelineSettings
 from pipeline.status import Status, write_status
 from pipeline.upkeep import Upkeep
@@ -38,6 +40,11 @@ def default_step() -> Step:
     return partial(fold.step, rules=default_rules())
 
 
+def step_of(settings: RuleSettings) -> Step:
+    """The fold with the rules as configured. Raises PriceListUnreadable."""
+    return partial(fold.step, rules=rules_of(settings))
+
+
 def run(
     settings: PipelineSettings,
     ready: Callable[[str], object] = lambda _: None,
@@ -45,7 +52,7 @@ def run(
     step: Step | None = None,
 ) -> None:
     """Replay until `stop` is set. Raises DatasetInUse where another pipeline is at work from the start."""
-    Pipeline(settings, step or default_step(), stop or threading.Event()).run(ready)
+    Pipeline(settings, step or step_of(settings), stop or threading.Event()).run(ready)
 
 
 async def serve(settings: PipelineSettings, ready: Callable[[str], object]) -> None:
@@ -91,8 +98,8 @@ class Pipeline:
     def _replay(self, ready: Callable[[str], object], *, use_checkpoint: bool) -> None:
         with self._opened() as replay:
             replay.resume(use_checkpoint=use_checkpoint)
-            log.info("pipeline runs", dataset=str(self._settings.data_dir / "dataset"), sessions=len(replay.sessions))
-            ready(str(self._settings.data_dir / "dataset"))
+            log.info("pipeline runs", dataset=str(self._settings.place), sessions=len(replay.sessions))
+            ready(str(self._settings.place))
             while not self._stop.is_set():
                 if not replay.turn():
                     self._stop.wait(self._settings.poll_interval_ms / 1000)
@@ -102,11 +109,11 @@ class Pipeline:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[Replay]:
-        directory = self._settings.data_dir / "dataset"
+        place = self._settings.place
         with contextlib.ExitStack() as open_things:
-            writer = Writer.open(directory)
+            writer = Writer.open(place)
             open_things.callback(writer.close)
-            reader = Reader(directory, memory_limit="512MB", threads=1)
+            reader = Reader(place, memory_limit="512MB", threads=1)
             open_things.callback(reader.close)
             self._notice(writer.id)
             replay = Replay(self._settings, writer, reader, self._step, self._counts)
@@ -133,7 +140,7 @@ class StatusFile:
     """Says in the dataset's folder how the pipeline fares, about once a second."""
 
     def __init__(self, settings: PipelineSettings) -> None:
-        self._directory = settings.data_dir / "dataset"
+        self._store = open_store(settings.place)
         self._started_at = datetime.now(UTC)
         self._said_at = 0.0
         self._last: Status | None = None
@@ -186,4 +193,4 @@ class StatusFile:
         self._last = status
         # Where the status can't be written, its age says so.
         with contextlib.suppress(OSError):
-            write_status(self._directory, status)
+            write_status(self._store, status)

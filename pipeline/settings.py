@@ -1,19 +1,16 @@
 """Settings of the pipeline. Defaults run on a laptop."""
 
-from pathlib import Path
+from pydantic import Field
 
-from pydantic import BaseModel, ConfigDict, Field
+from ingest.kafka import KafkaSettings
+from pipeline.place import DatasetPlace
+from pipeline.rule_settings import RuleSettings
+from pipeline.writing_settings import WritingSettings
 
 
-class PipelineSettings(BaseModel):
-    """Fold the journal into the dataset while it grows."""
+class PipelineSettings(DatasetPlace, WritingSettings, KafkaSettings, RuleSettings):
+    """Fold the journal into the dataset while it grows. With --kafka: a worker and a sink on that cluster instead."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data_dir: Path = Field(default=Path("calltape-data"), description="Folder that holds the journal and the dataset.")
-    batch_interval_ms: int = Field(
-        default=250, ge=10, le=60_000, description="Milliseconds between two commits: new rows show up about that late."
-    )
     batch_max_events: int = Field(
         default=5_000, ge=1, le=1_000_000, description="Commit sooner once this many events are waiting."
     )
@@ -26,26 +23,11 @@ class PipelineSettings(BaseModel):
         le=3600,
         description="Seconds between two saves of the running sessions' states; a restart folds what came after again.",
     )
-    compact_every_seconds: float = Field(
-        default=60.0, gt=0, le=86_400, description="Seconds between two rounds of merging small files of the dataset."
-    )
-    compact_files_max: int = Field(
-        default=32, ge=2, le=10_000, description="Merge a table's small files sooner once there are this many of them."
-    )
-    retain_superseded_minutes: int = Field(
-        default=15,
-        ge=1,
-        le=525_600,
-        description="Minutes to keep files after a merge replaced them; longer than any query runs.",
-    )
-    retry_seconds: float = Field(
-        default=1.0, gt=0, le=3600, description="Seconds to wait before trying again when the dataset can't be written."
-    )
 
 
-class RebuildSettings(BaseModel):
+class RebuildSettings(DatasetPlace, RuleSettings):
     """Compute every table anew from the archived events. The pipeline must not run meanwhile."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data_dir: Path = Field(default=Path("calltape-data"), description="Folder that holds the journal and the dataset.")
+class RepriceSettings(DatasetPlace, RuleSettings):
+    """Compute costs, minutes and totals anew with other prices; all else stays. The pipeline must not run meanwhile."""

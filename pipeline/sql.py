@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, TextIO
 
 import duckdb
 import msgspec
 
 from pipeline.dataset import Reader
+from pipeline.dataset_store import Where
+from pipeline.sql_guard import SqlRefused, check
+
+__all__ = ["FORMATS", "SqlRefused", "ask", "prompt", "show", "tables"]
 
 FORMATS = ("table", "csv", "json", "markdown")
 ROWS_AT_A_TIME = 1_000
@@ -23,10 +26,6 @@ CELL_MAX = 80
 """Longer values are cut in a table on the screen; the other formats show all."""
 
 
-class SqlRefused(Exception):
-    """The statement can't be answered; the message is one line that says why."""
-
-
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The columns' names, and the rows as they come."""
 
@@ -34,22 +33,22 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     rows: Iterator[tuple[Any, ...]]
 
 
-def ask(dataset_dir: Path, statement: str, form: str = "table", out: TextIO = sys.stdout) -> None:
+def ask(place: Where, statement: str, form: str = "table", out: TextIO = sys.stdout) -> None:
     """Write the answer to one statement. Raises SqlRefused."""
     if form not in FORMATS:
         raise SqlRefused(f"format {form!r}: choose one of {', '.join(FORMATS)}")
-    reader = Reader(dataset_dir)
+    reader = Reader(place)
     try:
         show(reader.cursor(), statement, form, out)
     finally:
         reader.close()
 
 
-def prompt(dataset_dir: Path, out: TextIO = sys.stdout) -> None:
+def prompt(place: Where, out: TextIO = sys.stdout) -> None:
     """Ask and answer until the user leaves."""
     from pipeline.sql_prompt import converse  # noqa: PLC0415 -- a one-shot statement need not wait for its import
 
-    reader = Reader(dataset_dir)
+    reader = Reader(place)
     try:
         converse(reader, out)
     finally:
@@ -63,17 +62,14 @@ def show(cursor: duckdb.DuckDBPyConnection, statement: str, form: str, out: Text
 
 
 def _answer(cursor: duckdb.DuckDBPyConnection, statement: str) -> Answer:
-    parsed = cursor.extract_statements(statement)
-    if len(parsed) != 1:
-        raise SqlRefused(f"one statement at a time, these are {len(parsed)}" if parsed else "nothing was asked")
-    if parsed[0].type not in _READING:
-        raise SqlRefused(f"the dataset is read-only here: {parsed[0].type.name.lower()} is no question")
+    check(statement, tables(cursor))
     relation = cursor.sql(statement)
     return Answer(columns=relation.columns, rows=_rows(relation))
 
 
-_READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
-"""Also `describe`, `show`, `summarize` and `from ...`, which DuckDB parses as selects."""
+def tables(cursor: duckdb.DuckDBPyConnection) -> list[str]:
+    """The names of the tables that may be asked."""
+    return [name for (name,) in cursor.sql("select view_name from duckdb_views() where not internal").fetchall()]
 
 
 def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:

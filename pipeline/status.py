@@ -4,13 +4,15 @@
 runs. Both are small files in the dataset's folder, replaced in one step.
 """
 
-import os
 import uuid
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from pipeline.dataset_store import DatasetUrl, Store, Where, open_store
+
+IDENTITY, STATUS = "dataset.json", "status.json"
 FORMAT = 1
 """The layout of the dataset's folder. A change that older readers would misread is a new number."""
 
@@ -65,38 +67,39 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None = None
 
 
-def identity(directory: Path) -> str | None:
-    """Which dataset lies there; None where none does."""
+def identity(store: Store) -> str | None:
+    """Which dataset lies there; None where none does. Raises OSError where nobody can say."""
     try:
-        return msgspec.json.decode((directory / "dataset.json").read_bytes(), type=Identity).id
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(store.read(IDENTITY) or b"", type=Identity).id
+    except msgspec.DecodeError:
         return None
 
 
-def identify(directory: Path) -> str:
-    """Make the folder a dataset unless it is one; gives its id."""
-    found = identity(directory)
-    if found is None:
-        found = str(uuid.uuid4())
-        replace_file(directory / "dataset.json", msgspec.json.encode(Identity(id=found)))
+def identify(store: Store) -> str:
+    """Make the folder a dataset unless it is one, or is made one just now by somebody else; gives its id."""
+    if (found := identity(store)) is not None:
+        return found
+    made = msgspec.json.encode(Identity(id=str(uuid.uuid4())))
+    if not store.put_new(IDENTITY, made) and identity(store) is None:
+        # What is there says nothing.
+        store.replace(IDENTITY, made)
+    if (found := identity(store)) is None:
+        raise FileNotFoundError(f"{store}: deleted while it was opened")
     return found
 
 
-def read_status(directory: Path) -> Status | None:
+def read_status(place: Where | Store) -> Status | None:
     """What the pipeline last wrote, or None."""
     try:
-        return msgspec.json.decode((directory / "status.json").read_bytes(), type=Status)
+        return msgspec.json.decode(_store(place).read(STATUS) or b"", type=Status)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def write_status(directory: Path, status: Status) -> None:
+def write_status(place: Where | Store, status: Status) -> None:
     """Replace the status. Raises OSError."""
-    replace_file(directory / "status.json", msgspec.json.encode(status))
+    _store(place).replace(STATUS, msgspec.json.encode(status), durably=False)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Put a file in place whole, or leave the old one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_bytes(content)
-    draft.replace(path)
+def _store(place: Where | Store) -> Store:
+    return open_store(place) if isinstance(place, Path | DatasetUrl) else place

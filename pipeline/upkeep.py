@@ -1,4 +1,4 @@
-"""The thread that keeps the dataset's files few while the pipeline writes them."""
+"""The thread that keeps the dataset's files few while they are written: by the pipeline, or by one of many sinks."""
 
 import contextlib
 import threading
@@ -8,7 +8,7 @@ import structlog
 
 from pipeline.dataset_compaction import CompactionFailed, Compactor
 from pipeline.dataset_writer import Writer
-from pipeline.settings import PipelineSettings
+from pipeline.writing_settings import WritingSettings
 
 log = structlog.get_logger()
 
@@ -20,9 +20,13 @@ SWEEP_RETAIN_HOURS = 2
 
 
 class Upkeep:
-    """Merges and cleans in the background, until it is closed."""
+    """Merges and cleans in the background, until it is closed.
 
-    def __init__(self, settings: PipelineSettings, writer: Writer) -> None:
+    Of the writers that share a dataset one does it: make one when elected, close it when not any more. Nothing is
+    lost where two overlap.
+    """
+
+    def __init__(self, settings: WritingSettings, writer: Writer) -> None:
         self._settings = settings
         self._compactor = Compactor(writer)
         self._stopping = threading.Event()

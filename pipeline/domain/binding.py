@@ -1,10 +1,10 @@
 """Which turn a response answers, and what that tells of the turn (METRICS sections 1 and 2).
 
 A response that was asked for answers what the request was about; a tool's continues the turn that made the call. One
-that nobody asked for (the VAD did) answers the latest input that waits; without one, it continues what was last said.
+that nobody asked for (the VAD did) answers the latest input that waits; without one, it continues what was last said;
+on a sideband, where a client's request is not seen, only if a tool was called, and else was asked for without input.
 """
 
-from collections.abc import Iterator
 from itertools import takewhile
 
 from pipeline.domain import messages as m
@@ -48,21 +48,39 @@ def _turn_for(draft: Draft, request: Request | None) -> TurnState:
     call = draft.call
     if request is not None and request.turn_index is not None:
         return draft.turn(request.turn_index) or _open_none(draft, request)
-    if call.commits:
+    if _commit_waits(call, request):
         return turns.open_committed(draft, None)
-    waiting = next(_waiting(call), None)
-    if waiting is None and any(text.told_by_server for text in turns.inputs(call)):
-        return turns.open_text(draft)
-    if waiting is None and request is None:
-        waiting = next((turn.index for turn in reversed(call.turns.values()) if turn.input_ended), None)
-    return draft.turn(waiting) or _open_none(draft, request)
-
-
-def _waiting(call: Call) -> Iterator[int]:
-    """The turns since the last that was answered: those whose input has ended, the latest first; last, any."""
     unanswered = list(takewhile(lambda turn: not turn.responses, reversed(call.turns.values())))
-    yield from (turn.index for turn in unanswered if turn.input_ended)
-    yield from (turn.index for turn in unanswered)
+    ended = next((turn.index for turn in unanswered if turn.input_ended), None)
+    if ended is None and any(text.told_by_server for text in turns.inputs(call)):
+        return turns.open_text(draft)
+    goes_on = _continued(call) if ended is None and request is None else None
+    begun = next((turn.index for turn in unanswered), None)
+    found = next((index for index in (ended, goes_on, begun) if index is not None), None)
+    return draft.turn(found) or _open_none(draft, request)
+
+
+def _commit_waits(call: Call, request: Request | None) -> bool:
+    """A commit that the server has not answered is what the response is about; not one that was sent after asking."""
+    if request is None:
+        return bool(call.commits)
+    return any(commit.moment.seq < request.moment.seq for commit in call.commits)
+
+
+def _continued(call: Call) -> int | None:
+    """The turn that goes on without anyone asking, as far as the log knows: one whose tool was answered, else the last.
+
+    Where requests are not seen because they went another way (a sideband), one without input is as likely, unless the
+    last response called a tool.
+    """
+    if call.tool_turn is not None:
+        index, call.tool_turn = call.tool_turn, None
+        return index
+    last = next((turn for turn in reversed(call.turns.values()) if turn.input_ended), None)
+    if last is None or call.source != "sideband":
+        return None if last is None else last.index
+    latest = next((one for one in reversed(call.responses.values()) if one.turn_index == last.index), None)
+    return last.index if latest is not None and latest.tool_calls else None
 
 
 def _open_none(draft: Draft, request: Request | None) -> TurnState:

@@ -3,6 +3,9 @@
 What the server reports in `session.created` and `session.updated` is in force from when it was seen; what a client
 asks for in `session.update` is not, until then. Only of a server that never reports anything is the request taken
 at its word. A report without a field leaves the field as it was; a null clears it.
+
+The format of the input audio is the exception: the server reads what the client sends in order, so it is in force
+for the very audio that follows the request (`sessions` sees to that), unless the request is refused.
 """
 
 import zlib
@@ -10,12 +13,16 @@ from typing import Any
 
 import msgspec
 
+from pipeline.domain import config_details as details
 from pipeline.domain.audio import AudioFormat, audio_format
 from pipeline.domain.lenient import salvage
 from pipeline.domain.messages import Format
 
 _VOLATILE = frozenset({"id", "object", "expires_at", "client_secret"})
 """Members of the session that say nothing about how it is configured."""
+
+_KINDS = ("transcription", "translation", "realtime")
+"""`realtime` comes last: the object of a transcription session is called `realtime.transcription_session`."""
 
 _RATE_MAX = 10**6
 
@@ -34,6 +41,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     silence_duration_ms: int | None = None
     prefix_padding_ms: int | None = None
     transcription_model: str | None = None
+    language: str | None = None
+    """What the input is transcribed as, as the client configured it: `en`, `de`."""
+    kind: str | None = None
+    """realtime, transcription, translation."""
+    output_modalities: str | None = None
+    speed: float | None = None
+    output_language: str | None = None
+    vad_threshold: float | None = None
+    idle_timeout_ms: int | None = None
+    eagerness: str | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+    noise_reduction: str | None = None
+    max_output_tokens: str | None = None
+    reasoning_effort: str | None = None
+    prompt_id: str | None = None
+    tools: str | None = None
+    instructions_digest: str | None = None
+    label: str | None = None
+    """What the client calls this kind of call: `tracing.workflow_name`."""
     reported: bool = False
     """The server has said so itself."""
     digest: int | None = None
@@ -52,6 +79,11 @@ def requested(config: Config, session: Any) -> Config:
     return config if config.reported or not isinstance(session, dict) else _merged(config, session)
 
 
+def asked_input_format(session: Any) -> AudioFormat | None:
+    """The format of the input audio that a client's update asks for; None where it asks for no other."""
+    return _merged(Config(), session).input_format if isinstance(session, dict) else None
+
+
 def is_semantic(config: Config) -> bool:
     """Such a VAD holds for an unknown time: there is no silence to subtract (PROTOCOL section 3.5)."""
     return "semantic" in (config.turn_detection or "")
@@ -67,24 +99,29 @@ def _digest(session: dict[str, Any]) -> int | None:
 
 def _merged(config: Config, session: dict[str, Any]) -> Config:
     audio = session.get("audio")
-    ga = (
-        isinstance(audio, dict)
-        or "output_modalities" in session
-        or session.get("type") in {"realtime", "transcription"}
-    )
+    ga = isinstance(audio, dict) or "output_modalities" in session or session.get("type") in _KINDS
     fields = _ga_fields(audio if isinstance(audio, dict) else {}) if ga else _beta_fields(session)
     fields |= {"api_shape": "ga" if ga else "beta"}
     fields |= _text(session, "id", "upstream_session_id") | _text(session, "model", "model")
+    fields |= _label(session.get("tracing", msgspec.UNSET)) | _kind(session)
     fields |= _turn_detection(config, fields.pop("turn_detection", msgspec.UNSET))
+    fields |= details.of_session(session, ga=ga)
     return msgspec.structs.replace(config, **fields)
+
+
+def _kind(session: dict[str, Any]) -> dict[str, Any]:
+    """GA says it by `type`; beta only by `object`, and most sessions say `realtime` in neither."""
+    said = session.get("type") if session.get("type") in _KINDS else session.get("object")
+    found = [kind for kind in _KINDS if isinstance(said, str) and kind in said]
+    return {"kind": found[0]} if found else {}
 
 
 def _ga_fields(audio: dict[str, Any]) -> dict[str, Any]:
     input_, output = _member(audio, "input"), _member(audio, "output")
     return (
         _voice(output)
-        | _format(input_.get("format", msgspec.UNSET), "input_format")
-        | _format(output.get("format", msgspec.UNSET), "output_format")
+        | _format(input_.get("format"), "input_format")
+        | _format(output.get("format"), "output_format")
         | _transcription(input_.get("transcription", msgspec.UNSET))
         | {"turn_detection": input_.get("turn_detection", msgspec.UNSET)}
     )
@@ -94,8 +131,8 @@ def _beta_fields(session: dict[str, Any]) -> dict[str, Any]:
     rate = session.get("input_audio_sampling_rate")
     return (
         _voice(session)
-        | _format(session.get("input_audio_format", msgspec.UNSET), "input_format", rate)
-        | _format(session.get("output_audio_format", msgspec.UNSET), "output_format")
+        | _format(session.get("input_audio_format"), "input_format", rate)
+        | _format(session.get("output_audio_format"), "output_format")
         | _transcription(session.get("input_audio_transcription", msgspec.UNSET))
         | {"turn_detection": session.get("turn_detection", msgspec.UNSET)}
     )
@@ -131,8 +168,17 @@ def _format(found: Any, field: str, rate: Any = None) -> dict[str, Any]:
 
 def _transcription(found: Any) -> dict[str, Any]:
     if found is None:
-        return {"transcription_model": None}
-    return _text(found, "model", "transcription_model") if isinstance(found, dict) else {}
+        return {"transcription_model": None, "language": None}
+    if not isinstance(found, dict):
+        return {}
+    return _text(found, "model", "transcription_model") | _text(found, "language", "language")
+
+
+def _label(found: Any) -> dict[str, Any]:
+    """The name of the workflow (PROTOCOL section 4); tracing that is on by `auto` has none."""
+    if found is None:
+        return {"label": None}
+    return _text(found, "workflow_name", "label") if isinstance(found, dict) else {}
 
 
 def _turn_detection(config: Config, found: Any) -> dict[str, Any]:
@@ -143,11 +189,16 @@ def _turn_detection(config: Config, found: Any) -> dict[str, Any]:
         return {}
     kind = found.get("type") if isinstance(found.get("type"), str) else config.turn_detection
     same = kind == config.turn_detection
-    return {
+    return (_OF_ANOTHER_VAD if not same else {}) | {
         "turn_detection": kind,
         "silence_duration_ms": _millis(found.get("silence_duration_ms"), config.silence_duration_ms if same else None),
         "prefix_padding_ms": _millis(found.get("prefix_padding_ms"), config.prefix_padding_ms if same else None),
     }
+
+
+_OF_ANOTHER_VAD = dict.fromkeys(
+    ("vad_threshold", "idle_timeout_ms", "eagerness", "create_response", "interrupt_response")
+)
 
 
 def _millis(found: Any, otherwise: int | None) -> int | None:

@@ -13,7 +13,7 @@ All amounts of growing audio are the price of the whole, rounded down, less what
 and totals agree to the nano-dollar.
 """
 
-from pipeline.domain import facts, prices
+from pipeline.domain import facts, playout, prices
 from pipeline.domain import messages as m
 from pipeline.domain.audio import NS_PER_MS, NS_PER_S
 from pipeline.domain.draft import Draft, utc
@@ -25,24 +25,40 @@ def metered_price(draft: Draft, component: str) -> int | None:
     return prices.price(draft.rules.metered, None, component, draft.day)
 
 
+def _priced_as(draft: Draft, model: str | None) -> str | None:
+    return prices.at_provider(model, draft.call.upstream_host)
+
+
 # --- responses
 
 
 def bill_response(draft: Draft, response: ResponseState) -> None:
     """Book a response that ended, once."""
-    bill = prices.token_bill(draft.rules.billed, response.model, response.tokens, draft.day)
+    bill = prices.token_bill(draft.rules.billed, _priced_as(draft, response.model), response.tokens, draft.day)
     response.billed, response.billed_reason = bill.usd_nanos, bill.reason
     response.metered_text = _metered_text(draft, response)
     draft.call.stale.costs.add(response.id)
-    draft.book(metered=response.metered_text or 0, billed=bill.usd_nanos or 0, unpriced=int(bill.usd_nanos is None))
+    draft.book(
+        metered=response.metered_text or 0,
+        billed=bill.usd_nanos or 0,
+        unpriced=int(bill.usd_nanos is None),
+        unmetered=int(metered_reason(response) is not None),
+    )
 
 
 def _metered_text(draft: Draft, response: ResponseState) -> int | None:
     text_in, text_out = metered_price(draft, "text_in"), metered_price(draft, "text_out")
     tokens = response.tokens
-    if tokens.reason is not None or text_in is None or text_out is None:
+    if tokens.reason is not None or text_in is None or text_out is None or playout.is_elsewhere(response):
         return None
     return (tokens.text_in or 0) * text_in + (tokens.text_out or 0) * text_out
+
+
+def metered_reason(response: ResponseState) -> str | None:
+    """Why not all of it could be metered."""
+    if playout.is_elsewhere(response) and response.done_ns is not None:
+        return "audio_elsewhere"
+    return response.tokens.reason or ("no_price" if response.metered_text is None else None)
 
 
 def response_row(draft: Draft, response: ResponseState) -> facts.Cost:
@@ -57,7 +73,7 @@ def response_row(draft: Draft, response: ResponseState) -> facts.Cost:
         response_id=response.id,
         turn_index=response.turn_index,
         model=response.model,
-        audio_ms=response.generated_ns / NS_PER_MS,
+        audio_ms=None if playout.is_elsewhere(response) else response.generated_ns / NS_PER_MS,
         input_text_tokens=tokens.text_in,
         input_audio_tokens=tokens.audio_in,
         input_image_tokens=tokens.image_in,
@@ -68,7 +84,7 @@ def response_row(draft: Draft, response: ResponseState) -> facts.Cost:
         output_audio_tokens=tokens.audio_out,
         metered_usd_nanos=None if unknown else response.metered_audio + (response.metered_text or 0),
         metered_list=draft.rules.metered.name,
-        metered_reason=tokens.reason or ("no_price" if response.metered_text is None else None),
+        metered_reason=metered_reason(response),
         billed_usd_nanos=response.billed,
         billed_list=draft.rules.billed.name,
         billed_reason=response.billed_reason,
@@ -109,7 +125,29 @@ def end_stretch(draft: Draft, turn_index: int | None, item_id: str | None = None
     book_intake(draft)
     if draft.call.stretch is not None:
         draft.facts.append(stretch_row(draft, draft.call.stretch, turn_index, item_id))
+        if draft.call.stretch.per_minute is None:
+            draft.book(unmetered=1)
     draft.call.stretch, draft.call.stale.stretch = None, False
+
+
+def unseen_input(draft: Draft, turn_index: int | None, item_id: str | None) -> None:
+    """Input audio was committed that did not pass the recorder (WebRTC, SIP): how much, nobody here knows."""
+    draft.book(unmetered=1)
+    draft.facts.append(
+        facts.Cost(
+            session_id=draft.session_id,
+            version=draft.version,
+            seq=draft.moment.seq,
+            kind="input_audio",
+            at=draft.at,
+            item_id=item_id,
+            turn_index=turn_index,
+            model=draft.call.config.model,
+            metered_list=draft.rules.metered.name,
+            metered_reason="audio_elsewhere",
+            billed_reason="not_billed",
+        )
+    )
 
 
 def stretch_row(
@@ -137,7 +175,8 @@ def stretch_row(
 
 def transcribed(draft: Draft, message: m.Transcribed) -> None:
     usage = message.usage or m.Usage()
-    model = draft.call.config.transcription_model
+    # The configuration may have changed since the audio was committed.
+    model = draft.call.item_transcribers.get(message.item_id or "") or draft.call.config.transcription_model
     counts = transcription_tokens(usage)
     bill = _transcription_bill(draft, model, usage)
     draft.book(billed=bill.usd_nanos or 0, unpriced=int(bill.usd_nanos is None))
@@ -165,14 +204,18 @@ def transcribed(draft: Draft, message: m.Transcribed) -> None:
 
 def _transcription_bill(draft: Draft, model: str | None, usage: m.Usage) -> prices.Bill:
     if usage.seconds is not None:
-        return prices.minute_bill(draft.rules.billed, model, "minute", round(usage.seconds * NS_PER_S), draft.day)
-    return prices.token_bill(draft.rules.billed, model, transcription_tokens(usage), draft.day)
+        return prices.minute_bill(
+            draft.rules.billed, _priced_as(draft, model), "minute", round(usage.seconds * NS_PER_S), draft.day
+        )
+    return prices.token_bill(draft.rules.billed, _priced_as(draft, model), transcription_tokens(usage), draft.day)
 
 
 def bill_session_time(draft: Draft) -> None:
     """Of a model that is billed per minute of session: by the audio appended (PROTOCOL section 6)."""
     model = draft.call.config.model or draft.call.asked_model
-    bill = prices.minute_bill(draft.rules.billed, model, "session_minute", draft.intake.position_ns, draft.day)
+    bill = prices.minute_bill(
+        draft.rules.billed, _priced_as(draft, model), "session_minute", draft.intake.position_ns, draft.day
+    )
     if bill.usd_nanos is None:
         return
     draft.book(billed=bill.usd_nanos)

@@ -20,6 +20,7 @@ from pipeline.domain.state import (
     SpeechState,
     Stale,
     ToolState,
+    Translated,
     TurnState,
 )
 
@@ -55,6 +56,7 @@ class Draft:
         self.session_id = state.session_id
         self.now_ns = moment.elapsed_ns
         self.minute = state.minute
+        self.offset_ns = state.offset_ns
         self.closed = state.closed
         self.intake = state.intake
         self.voice = state.voice
@@ -157,16 +159,29 @@ class Draft:
             found = self.call.minutes[minute] = MinuteState(minute=minute)
         return found
 
-    def book(self, *, metered: int = 0, billed: int = 0, unpriced: int = 0) -> None:
+    def enter_minute(self, minute: int) -> bool:
+        """Book from now on in this minute, also where a clock was set back to it; not in one that is forgotten."""
+        call = self.call
+        if minute == self.minute or (minute <= call.forgotten_minute and minute not in call.minutes):
+            return False
+        if minute in call.minutes:
+            # The one that is booked in is the last to be forgotten.
+            call.minutes[minute] = call.minutes.pop(minute)
+        self.minute = minute
+        return True
+
+    def book(self, *, metered: int = 0, billed: int = 0, unpriced: int = 0, unmetered: int = 0) -> None:
         """Money into the current minute and the session's totals at once, so that both always agree."""
         minute, totals = self.minute_state(self.minute), self.call.totals
         minute.model = self.call.config.model or minute.model
         minute.metered += metered
         minute.billed += billed
         minute.unpriced += unpriced
+        minute.unmetered += unmetered
         totals.metered += metered
         totals.billed += billed
         totals.unpriced += unpriced
+        totals.unmetered += unmetered
 
 
 def _owned(holder: dict[K, V], key: K | None, owned: set[K]) -> V | None:
@@ -187,17 +202,32 @@ def _own_call(call: Call) -> Call:
     own.overlaps = dict(call.overlaps)
     own.tools = dict(call.tools)
     own.item_turns = dict(call.item_turns)
+    own.item_transcribers = dict(call.item_transcribers)
     own.minutes = dict(call.minutes)
     own.stretch = copy(call.stretch)
+    own.transcriptions = dict(call.transcriptions)
+    own.translated = _own_translated(call.translated)
     stale = call.stale
-    own.stale = Stale(set(stale.turns), set(stale.responses), set(stale.costs), set(stale.minutes), stale.stretch)
+    own.stale = Stale(set(stale.turns), set(stale.responses), set(stale.costs), set(stale.minutes))
+    own.stale.translated, own.stale.stretch = stale.translated, stale.stretch
+    return own
+
+
+def _own_translated(translated: Translated | None) -> Translated | None:
+    if translated is None:
+        return None
+    own = copy(translated)
+    own.audio = copy(own.audio)
+    own.audio.minutes = list(own.audio.minutes)
+    own.heard_minutes = dict(own.heard_minutes)
     return own
 
 
 def _own_parts(response: ResponseState) -> None:
     response.items = {item_id: copy(item) for item_id, item in response.items.items()}
     for item in response.items.values():
-        item.minutes = dict(item.minutes)
+        item.minutes = list(item.minutes)
     response.output_items = dict(response.output_items)
     response.texts = list(response.texts)
+    response.phases = dict(response.phases)
     response.heard_minutes = dict(response.heard_minutes)

@@ -5,7 +5,18 @@ from typing import TypeVar
 
 import msgspec
 
-from pipeline.domain import costs, interruptions, latency, minutes, playout, responses, sessions, tools
+from pipeline.domain import (
+    costs,
+    interruptions,
+    latency,
+    minutes,
+    playout,
+    responses,
+    sessions,
+    tools,
+    translation,
+    untimed,
+)
 from pipeline.domain.draft import Draft
 from pipeline.domain.facts import Fact
 from pipeline.domain.state import NEVER, SessionState, Stale
@@ -28,13 +39,17 @@ def finished(draft: Draft, counted: SessionState) -> tuple[SessionState, tuple[F
     telling = draft.telling
     if telling:
         playout.book_heard(draft)
+        translation.book_heard(draft)
     rows = _coalesced(_told(draft, counted) if telling else draft.texts)
+    if draft.call.untimed:
+        rows = untimed.known(rows)
     if telling:
         draft.call.stale = Stale()
         _forget(draft)
     state = msgspec.structs.replace(
         counted,
         minute=draft.minute,
+        offset_ns=draft.offset_ns,
         wake_ns=_wake_ns(draft) if telling else draft.before.wake_ns,
         closed=draft.closed,
         streaming=draft.call.stretch is not None,
@@ -61,6 +76,8 @@ def _told(draft: Draft, counted: SessionState) -> Iterator[Fact]:
     yield from draft.facts
     if stale.stretch and call.stretch is not None:
         yield costs.stretch_row(draft, call.stretch)
+    if stale.translated and call.translated is not None:
+        yield translation.row(draft, call.translated)
     for turn in [call.turns[index] for index in sorted(stale.turns) if index in call.turns]:
         yield latency.row(draft, turn)
     for response in list(call.responses.values()):
@@ -115,7 +132,11 @@ def _forget(draft: Draft) -> None:
     _keep(call.overlaps, OVERLAPS_MAX)
     _keep(call.tools, TOOLS_MAX)
     _keep(call.item_turns, ITEM_TURNS_MAX)
-    _keep(call.minutes, MINUTES_MAX)
+    _keep(call.item_transcribers, ITEM_TURNS_MAX)
+    while len(call.minutes) > MINUTES_MAX:
+        forgotten = next(iter(call.minutes))
+        call.forgotten_minute = max(call.forgotten_minute, forgotten)
+        del call.minutes[forgotten]
 
 
 def _keep(kept: dict[K, V], at_most: int) -> None:

@@ -24,6 +24,11 @@ def transcription_failed(draft: Draft, message: m.TranscriptionFailed) -> None:
     _add(draft, "transcription_failed", message.error)
 
 
+def tools_list_failed(draft: Draft, message: m.ToolsListFailed) -> None:
+    """An MCP server did not say what it offers, so none of it can be called."""
+    _add(draft, "tools_list_failed", m.Fault(code="mcp_list_tools_failed", message=message.item_id))
+
+
 def rate_limited(draft: Draft, message: m.RateLimitsUpdated) -> None:
     """Nothing is left of a limit: the next request waits for its reset."""
     used_up = [limit for limit in message.rate_limits if limit.remaining is not None and limit.remaining <= 0]

@@ -9,13 +9,18 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ingest.envelope import RecordedEvent
-from pipeline.domain import costs, emission, handlers, hotpath, interruptions, playout, protocol, sessions
+from pipeline.domain import costs, emission, faults, handlers, hotpath, interruptions, playout, protocol, sessions
 from pipeline.domain import messages as m
 from pipeline.domain.draft import Draft, minute_of
 from pipeline.domain.facts import Fact
 from pipeline.domain.hotpath import Observation
 from pipeline.domain.rules import Rules
 from pipeline.domain.state import Moment, SessionState, dump, load
+
+_ELAPSED_MAX_NS = 1 << 61
+"""73 years."""
+_SEEN_AT_MAX_NS = (1 << 63) - 1
+"""In the year 2262."""
 
 __all__ = ["Observation", "Rules", "SessionState", "dump", "load", "observe", "replay", "step"]
 
@@ -60,6 +65,7 @@ def replay(events: Iterable[RecordedEvent], rules: Rules) -> Iterator[Fact]:
 
 
 def _folded(session: SessionState, seen: Observation, rules: Rules) -> tuple[SessionState, tuple[Fact, ...]]:
+    seen = _within_bounds(seen)
     if session.next_seq == 0:
         session = _begun(session, seen)
     moment = Moment(seen.seq, max(seen.elapsed_ns, session.now_ns), seen.seen_at_ns)
@@ -72,10 +78,20 @@ def _folded(session: SessionState, seen: Observation, rules: Rules) -> tuple[Ses
         draft.call = hotpath.unknown_counted(draft.call, seen.message)
     if not session.closed:
         _bring_up_to_now(draft)
+        faults.clocks(draft, seen.message, seen.elapsed_ns)
         handlers.handle(draft, seen.message)
         if not draft.closed:
             interruptions.decide(draft)
     return emission.finished(draft, _counted(session, seen, moment))
+
+
+def _within_bounds(seen: Observation) -> Observation:
+    """Times that no state can hold are brought back to where it can: a log of nonsense stops no pipeline."""
+    elapsed_ns = min(max(seen.elapsed_ns, 0), _ELAPSED_MAX_NS)
+    seen_at_ns = min(max(seen.seen_at_ns, 0), _SEEN_AT_MAX_NS)
+    if (elapsed_ns, seen_at_ns) == (seen.elapsed_ns, seen.seen_at_ns):
+        return seen
+    return msgspec.structs.replace(seen, elapsed_ns=elapsed_ns, seen_at_ns=seen_at_ns)
 
 
 def _begun(session: SessionState, seen: Observation) -> SessionState:
@@ -83,7 +99,12 @@ def _begun(session: SessionState, seen: Observation) -> SessionState:
     began_at = seen.seen_at_ns - max(seen.elapsed_ns, 0)
     call = msgspec.structs.replace(session.call, opened_at_ns=began_at)
     return msgspec.structs.replace(
-        session, session_id=seen.session_id, worker=seen.worker, minute=minute_of(seen.seen_at_ns), call=call
+        session,
+        session_id=seen.session_id,
+        worker=seen.worker,
+        minute=minute_of(seen.seen_at_ns),
+        offset_ns=began_at,
+        call=call,
     )
 
 
@@ -96,9 +117,7 @@ def _bring_up_to_now(draft: Draft) -> None:
     """What the short path only added up is booked into the minute that saw it; then what is due by now."""
     playout.book_voice(draft)
     costs.book_intake(draft)
-    minute = minute_of(draft.moment.seen_at_ns)
-    if minute > draft.minute:
-        draft.minute = minute
+    if draft.enter_minute(minute_of(draft.moment.seen_at_ns)):
         draft.tell()
     if draft.now_ns > draft.before.wake_ns:
         playout.settle(draft)

@@ -3,7 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.domain import costs, errors, hotpath, interruptions, responses, sessions, tools, transcripts, turns
+from pipeline.domain import (
+    costs,
+    errors,
+    faults,
+    hotpath,
+    interruptions,
+    responses,
+    sessions,
+    tools,
+    transcripts,
+    translation,
+    turns,
+)
 from pipeline.domain import messages as m
 from pipeline.domain.draft import Draft
 
@@ -31,10 +43,16 @@ def _on_speech_started(draft: Draft, message: m.SpeechStarted) -> None:
 def _on_committed(draft: Draft, message: m.AudioCommitted) -> None:
     turns.committed(draft, message)
     turn = draft.call.item_turns.get(message.item_id or "", draft.call.totals.turns - 1)
+    if draft.call.stretch is None and draft.call.media_elsewhere:
+        costs.unseen_input(draft, turn, message.item_id)
     costs.end_stretch(draft, turn, message.item_id)
+    if message.item_id is not None:
+        draft.call.item_transcribers[message.item_id] = draft.call.config.transcription_model
+    transcripts.committed(draft, message.item_id)
 
 
 def _on_cleared(draft: Draft, _: m.AudioCleared) -> None:
+    turns.forgotten(draft)
     costs.end_stretch(draft, None)
 
 
@@ -75,11 +93,23 @@ def _on_arguments_finished(draft: Draft, message: m.ArgumentsFinished) -> None:
 def _on_error(draft: Draft, message: m.ErrorReported) -> None:
     errors.reported(draft, message)
     turns.refused(draft, message.error or m.Fault())
+    sessions.refused(draft, message.error or m.Fault())
 
 
 # What the screen can wait for until something happens; not what is told of it as soon as it does (`Draft.tell`).
 QUIET = frozenset(
-    {m.AudioAppended, m.AudioDelta, m.AudioFinished, m.TextDelta, m.TextFinished, m.OutputItemSeen, m.ItemAdded}
+    {
+        m.AudioAppended,
+        m.AudioDelta,
+        m.AudioFinished,
+        m.TextDelta,
+        m.TextFinished,
+        m.OutputItemSeen,
+        m.ItemAdded,
+        m.TranscriptionDelta,
+        m.TranslatedAudio,
+        m.TranslationText,
+    }
 )
 
 _HANDLERS: dict[type[m.Message], Callable[[Draft, Any], None]] = {
@@ -100,6 +130,7 @@ _HANDLERS: dict[type[m.Message], Callable[[Draft, Any], None]] = {
     m.TruncateRequested: responses.truncated,
     m.Truncated: responses.truncated,
     m.Transcribed: _on_transcribed,
+    m.TranscriptionDelta: transcripts.delta,
     m.TranscriptionFailed: _on_transcription_failed,
     m.ResponseRequested: turns.response_requested,
     m.ResponseCreated: responses.created,
@@ -115,6 +146,10 @@ _HANDLERS: dict[type[m.Message], Callable[[Draft, Any], None]] = {
     m.PlayoutStarted: responses.playout_started,
     m.PlayoutStopped: responses.playout_stopped,
     m.PlayoutCleared: responses.playout_cleared,
+    m.ToolsListFailed: errors.tools_list_failed,
+    m.TranslatedAudio: translation.audio_delta,
+    m.TranslationText: translation.text_delta,
+    m.Unreadable: faults.unreadable,
     m.ErrorReported: _on_error,
     m.RateLimitsUpdated: errors.rate_limited,
 }

@@ -4,9 +4,12 @@ import msgspec
 
 from ingest.envelope import Source
 from pipeline.domain import messages as m
-from pipeline.domain.audio import appended, duration_ns
+from pipeline.domain.audio import NS_PER_S, appended, duration_ns
 from pipeline.domain.prices import NS_PER_MINUTE
 from pipeline.domain.state import Call, Intake, SessionState, Voice
+
+JUMP_NS = NS_PER_S
+"""A wall clock that is set by less than this is left to its slewing: NTP moves a clock by 0.5 ms a second at most."""
 
 _UNKNOWN_TYPES_MAX = 64
 OTHER_TYPES = "..."
@@ -34,7 +37,7 @@ def advanced(session: SessionState, seen: Observation) -> SessionState | None:
         return counted(session, seen, intake_after(session.intake, message.size, seen.elapsed_ns))
     if isinstance(message, m.AudioDelta) and _continues(session.voice, message):
         return counted(session, seen, session.intake, voice_after(session.voice, message.size, seen.elapsed_ns))
-    if isinstance(message, m.Counted):
+    if isinstance(message, m.Counted) or (isinstance(message, m.TranscriptionDelta) and _has_begun(session, message)):
         return counted(session, seen, session.intake)
     if isinstance(message, m.Unknown):
         call = unknown_counted(session.call, message)
@@ -43,13 +46,19 @@ def advanced(session: SessionState, seen: Observation) -> SessionState | None:
 
 
 def _is_uneventful(session: SessionState, seen: Observation) -> bool:
-    """The next event of a running session, and time alone brings nothing: no hole, no new minute, nothing due."""
+    """The next event of a running session, and time alone brings nothing: no hole, no other minute, nothing due."""
     return (
         seen.seq == session.next_seq != 0
         and session.now_ns <= seen.elapsed_ns <= session.wake_ns
         and not session.closed
-        and seen.seen_at_ns // NS_PER_MINUTE <= session.minute
+        and seen.seen_at_ns // NS_PER_MINUTE == session.minute
+        and -JUMP_NS <= seen.seen_at_ns - seen.elapsed_ns - session.offset_ns <= JUMP_NS
     )
+
+
+def _has_begun(session: SessionState, delta: m.TranscriptionDelta) -> bool:
+    found = session.call.transcriptions.get(delta.item_id or "")
+    return found is not None and found.first_delta_ns is not None
 
 
 def _continues(voice: Voice, delta: m.AudioDelta) -> bool:
@@ -80,6 +89,7 @@ def counted(session: SessionState, seen: Observation, intake: Intake, voice: Voi
         seen.elapsed_ns,
         seen.seen_at_ns,
         session.minute,
+        session.offset_ns,
         session.events_client + (source is Source.CLIENT),
         session.events_server + (source is Source.SERVER),
         session.events_recorder + (source is Source.RECORDER),

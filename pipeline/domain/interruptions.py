@@ -3,7 +3,8 @@
 An overlap opens when user speech starts while the agent holds the floor, or when the agent's first audio comes while
 the user speaks. It is decided once the log can't change it: the agent yielded or the window to do so has passed, the
 speech is over, and its transcript is there, failed, or was waited for; at the latest when the session ends. A
-transcript that comes later still corrects the class.
+transcript that comes later still corrects the class. Long speech that the agent talked through is waited for as long
+as it takes, because its row could not be taken back.
 
 Where the speech was transcribed its words decide; how long it lasted decides only where they are unknown. Noise (an
 empty transcript) that the agent talked through is no interruption, and has no row.
@@ -34,7 +35,10 @@ def speech_began(draft: Draft, speech: SpeechState) -> None:
 
 
 def cut_in(draft: Draft, response: ResponseState) -> None:
-    """The agent began to be heard. If the user is speaking, it cut in."""
+    """The agent began to be heard. If the user is speaking, it cut in; unless it had the floor already."""
+    holder = playout.floor_holder(draft.call, draft.now_ns)
+    if holder is not None and holder.id != response.id:
+        return
     speech = draft.call.speeches.get(draft.call.speaking or "")
     known = any(one.cut_in and one.response_id == response.id for one in draft.call.overlaps.values())
     if speech is not None and not response.out_of_band and not known:
@@ -72,9 +76,9 @@ def decide(draft: Draft, *, final: bool = False) -> None:
 
 
 def reconsider(draft: Draft, item_id: str) -> None:
-    """Words came after the class was given without them."""
+    """Words came after it was decided without them."""
     for seq, overlap in list(draft.call.overlaps.items()):
-        if overlap.class_ is not None and overlap.item_id == item_id:
+        if overlap.decided and overlap.item_id == item_id:
             verdict = _verdict(draft, overlap, final=True)
             if verdict is not None and verdict.class_ is not None:
                 _give(draft, draft.overlap(seq), verdict)
@@ -126,12 +130,14 @@ def _may_change(overlap: OverlapState, speech: SpeechState | None, rules: Rules,
         return False
     if overlap.yield_ns is not None and not speech.committed:
         return now_ns <= speech.stopped_ns + window
-    waiting = speech.transcription_expected and not speech.transcription_over
-    return waiting and now_ns <= speech.stopped_ns + rules.transcript_wait_ms * NS_PER_MS
+    in_time = now_ns <= speech.stopped_ns + rules.transcript_wait_ms * NS_PER_MS
+    # An empty transcript would make it nothing at all, and a row that was told can't be taken back.
+    revocable = overlap.yield_ns is None and not _is_short(speech, rules, now_ns)
+    return speech.transcription_expected and not speech.transcription_over and (in_time or revocable)
 
 
 def _by_words(overlap: OverlapState, speech: SpeechState, rules: Rules, now_ns: int) -> Verdict:
-    words = _words(speech.transcript or "")
+    words = words_of(speech.transcript or "")
     if not words:
         return _without_words(overlap, speech, rules, now_ns)
     if is_backchannel(words, rules):
@@ -144,14 +150,14 @@ def _by_words(overlap: OverlapState, speech: SpeechState, rules: Rules, now_ns: 
 def _without_words(overlap: OverlapState, speech: SpeechState, rules: Rules, now_ns: int) -> Verdict:
     if overlap.yield_ns is not None:
         return Verdict("false_interruption", "the agent yielded, but the transcript is empty")
-    if _speech_ns(speech, now_ns) < rules.speech_min_ms * NS_PER_MS:
+    if _is_short(speech, rules, now_ns):
         return Verdict("backchannel", f"no words, and less than {rules.speech_min_ms} ms of speech")
     return Verdict(None, "no words, and the agent talked on")
 
 
 def _by_length(overlap: OverlapState, speech: SpeechState, rules: Rules, now_ns: int) -> Verdict:
     """Nothing is transcribed."""
-    if _speech_ns(speech, now_ns) < rules.speech_min_ms * NS_PER_MS:
+    if _is_short(speech, rules, now_ns):
         return Verdict("backchannel", f"less than {rules.speech_min_ms} ms of speech, not transcribed")
     at_least = f"at least {rules.speech_min_ms} ms of speech, not transcribed"
     if overlap.yield_ns is not None:
@@ -159,7 +165,11 @@ def _by_length(overlap: OverlapState, speech: SpeechState, rules: Rules, now_ns:
     return Verdict("talked_over", f"the agent did not yield; {at_least}")
 
 
-def _speech_ns(speech: SpeechState, now_ns: int) -> int:
+def _is_short(speech: SpeechState, rules: Rules, now_ns: int) -> bool:
+    return speech_ns(speech, now_ns) < rules.speech_min_ms * NS_PER_MS
+
+
+def speech_ns(speech: SpeechState, now_ns: int) -> int:
     """By the VAD's positions where they are known, else by when its events were seen."""
     if speech.user_speech_ns is not None:
         return speech.user_speech_ns
@@ -170,7 +180,7 @@ def _speech_ns(speech: SpeechState, now_ns: int) -> int:
 _WORD = re.compile(r"[\w'\u2019-]+")
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     return [word for found in _WORD.findall(text.casefold()) if (word := found.strip("'\u2019-_"))]
 
 
@@ -189,11 +199,10 @@ def row(draft: Draft, overlap: OverlapState) -> facts.Interruption:
     assert overlap.class_ is not None
     response = draft.call.responses.get(overlap.response_id)
     speech = draft.call.speeches.get(overlap.item_id)
-    generated = heard = None
-    if response is not None and response.items:
-        generated, heard = response.generated_ns, response.heard_ns
-    unheard = None if generated is None or heard is None else generated - heard
+    lengths = _lengths(response)
+    unheard = lengths.unheard_ns
     price = response.metered_per_minute if response is not None else None
+    both = ends(response, speech, draft.now_ns)
     return facts.Interruption(
         session_id=draft.session_id,
         version=draft.version,
@@ -205,32 +214,45 @@ def row(draft: Draft, overlap: OverlapState) -> facts.Interruption:
         at=utc(overlap.began.seen_at_ns),
         elapsed_ms=overlap.began.elapsed_ns / NS_PER_MS,
         position_in_response_ms=_ms(overlap.position_ns),
-        overlap_ms=_ms(_overlap_ns(draft, overlap, response, speech)),
+        overlap_ms=_ms(None if both is None else both.overlap_ns(overlap.began.elapsed_ns)),
         yielded=overlap.yield_ns is not None,
         yielded_by=overlap.yielded_by,
         time_to_yield_ms=_ms(None if overlap.yield_ns is None else overlap.yield_ns - overlap.began.elapsed_ns),
-        generated_ms=_ms(generated),
-        heard_ms=_ms(heard),
+        generated_ms=_ms(lengths.generated_ns),
+        heard_ms=_ms(lengths.heard_ns),
         unheard_ms=_ms(unheard),
+        audio_reason=lengths.reason,
         unheard_usd_nanos=None if unheard is None or price is None else nanos(unheard, price),
         user_speech_ms=_ms(None if speech is None else speech.user_speech_ns),
         transcript=None if speech is None else speech.transcript,
         reason=overlap.reason,
         yield_window_ms=draft.rules.yield_window_ms,
         speech_min_ms=draft.rules.speech_min_ms,
+        transcript_wait_ms=draft.rules.transcript_wait_ms,
     )
 
 
-def _overlap_ns(
-    draft: Draft, overlap: OverlapState, response: ResponseState | None, speech: SpeechState | None
-) -> int | None:
-    """Until one of the two fell silent."""
+def _lengths(response: ResponseState | None) -> playout.Lengths:
+    return playout.Lengths(None, None, "forgotten") if response is None else playout.lengths(response)
+
+
+class Ends(msgspec.Struct, frozen=True):
+    """When each of the two fell silent, on the session's clock; one who has not did so by now."""
+
+    agent_ns: int
+    user_ns: int
+
+    def overlap_ns(self, began_ns: int) -> int:
+        """Until one of them fell silent."""
+        return max(min(self.agent_ns, self.user_ns) - began_ns, 0)
+
+
+def ends(response: ResponseState | None, speech: SpeechState | None, now_ns: int) -> Ends | None:
     if response is None or speech is None:
         return None
     agent_end = playout.playout_end(response)
     user_end = speech.stopped_ns if speech.ended_ns is None else speech.ended_ns
-    ends = [draft.now_ns if end is None else end for end in (agent_end, user_end)]
-    return max(min(ends) - overlap.began.elapsed_ns, 0)
+    return Ends(now_ns if agent_end is None else agent_end, now_ns if user_end is None else user_end)
 
 
 def _ms(ns: int | None) -> float | None:

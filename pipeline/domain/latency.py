@@ -2,19 +2,11 @@
 
 from typing import NamedTuple
 
-import msgspec
-
 from pipeline.domain import facts, playout
 from pipeline.domain.audio import NS_PER_MS
 from pipeline.domain.draft import Draft, utc
+from pipeline.domain.spans import Span, between
 from pipeline.domain.state import TurnState
-
-
-class Span(msgspec.Struct, frozen=True):
-    """A length of time, or why it is unknown."""
-
-    ms: float | None = None
-    reason: str | None = None
 
 
 def endpointing(turn: TurnState) -> Span:
@@ -56,19 +48,26 @@ def basis(turn: TurnState) -> str | None:
     return "playout" if turn.first_playout_ns is not None and turn.basis is not None else turn.basis
 
 
-def between(from_ns: int, to_ns: int) -> Span:
-    """A negative length is a fact about the log, not a number for a percentile."""
-    return Span(reason="negative") if to_ns < from_ns else Span(ms=(to_ns - from_ns) / NS_PER_MS)
+def _user_speech_reason(turn: TurnState) -> str | None:
+    if turn.user_speech_ns is not None:
+        return None
+    if turn.kind != "speech":
+        return "no_speech"
+    if turn.ended_by == "client":
+        return "ended_by_client"
+    return turn.user_speech_reason or "speech_not_stopped"
 
 
 def _no_output(turn: TurnState) -> str:
+    if turn.agentless:
+        return "no_agent"
     if turn.first_playout_ns is not None:
         return "audio_elsewhere"
     return "no_output_yet" if turn.closed_ns is None else "no_output"
 
 
 def row(draft: Draft, turn: TurnState) -> facts.Turn:
-    generated, heard = turn.generated_ns, turn.heard_ns
+    lengths = playout.turn_lengths(draft.call, turn)
     kind, first = first_output(turn)
     wire_, perceived_, model_, endpointing_ = wire(turn), perceived(turn), model(turn), endpointing(turn)
     return facts.Turn(
@@ -86,6 +85,8 @@ def row(draft: Draft, turn: TurnState) -> facts.Turn:
         speech_ended_elapsed_ms=_ms(turn.speech_ended_ns),
         speech_stopped_elapsed_ms=_ms(turn.speech_stopped_ns),
         user_speech_ms=_ms(turn.user_speech_ns),
+        user_speech_reason=_user_speech_reason(turn),
+        silence_duration_ms=turn.silence_ms,
         first_output_elapsed_ms=_ms(first),
         playout_end_elapsed_ms=_ms(_playout_end(draft, turn)),
         closed_elapsed_ms=_ms(turn.closed_ns),
@@ -100,14 +101,33 @@ def row(draft: Draft, turn: TurnState) -> facts.Turn:
         model_latency_reason=model_.reason,
         latency_basis=basis(turn),
         tool_wait_ms=_ms(turn.tool_wait_ns),
+        tool_wait_reason=_tool_wait_reason(turn),
         after_tool_ms=_ms(turn.after_tool_ns),
+        after_tool_reason=_after_tool_reason(turn, elsewhere=draft.call.source == "sideband"),
         responses=turn.responses,
         tool_calls=turn.tool_calls,
         interrupted=turn.interrupted,
-        generated_ms=generated / NS_PER_MS,
-        heard_ms=heard / NS_PER_MS,
-        unheard_ms=(generated - heard) / NS_PER_MS,
+        generated_ms=_ms(lengths.generated_ns),
+        heard_ms=_ms(lengths.heard_ns),
+        unheard_ms=_ms(lengths.unheard_ns),
+        audio_reason=lengths.reason,
     )
+
+
+def _tool_wait_reason(turn: TurnState) -> str | None:
+    if turn.tool_wait_ns is not None:
+        return None
+    if turn.tools_answered:
+        return "arguments_done_not_seen"
+    return "not_answered" if turn.tool_calls else "no_tools"
+
+
+def _after_tool_reason(turn: TurnState, *, elsewhere: bool) -> str | None:
+    if turn.after_tool_ns is not None:
+        return None
+    if turn.tools_answered:
+        return "audio_elsewhere" if elsewhere else "no_output_after"
+    return "not_answered" if turn.tool_calls else "no_tools"
 
 
 class FirstOutput(NamedTuple):

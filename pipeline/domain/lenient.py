@@ -49,7 +49,9 @@ def _fit(value: Any, wanted: Any) -> Any:
 
 def _fit_parts(value: Any, wanted: Any) -> Any:
     """What of a nested struct, or of a list of them, can be saved; an integer where a server wrote `12.0`."""
-    if get_origin(wanted) is tuple and isinstance(value, list):
+    if get_origin(wanted) is tuple:
+        if not isinstance(value, list):
+            return _MISFIT
         fitted = (_fit(element, get_args(wanted)[0]) for element in value)
         return tuple(element for element in fitted if element is not _MISFIT)
     if isinstance(value, float) and value.is_integer():

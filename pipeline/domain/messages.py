@@ -29,6 +29,12 @@ class Unknown(Message, frozen=True):
     type: str
 
 
+class Unreadable(Message, frozen=True):
+    """A message of a type we know whose payload is no JSON object."""
+
+    type: str
+
+
 # --- shared pieces
 
 
@@ -57,6 +63,9 @@ class Item(Message, frozen=True):
     name: str | None = None
     arguments: str | None = None
     output: str | None = None
+    server_label: str | None = None
+    phase: str | None = None
+    """Of a message of the agent: commentary, final_answer."""
     error: Any = None
     """Of an MCP call: anything but null says that it failed."""
     content: tuple[Content, ...] = ()
@@ -121,6 +130,7 @@ class Response(Message, frozen=True):
     audio: ResponseAudio | None = None
     output_audio_format: str | None = None
     output: tuple[Item, ...] = ()
+    metadata: Any = None
     usage: Usage | None = None
 
 
@@ -128,6 +138,7 @@ class Response(Message, frozen=True):
 
 
 class SessionUpdateRequested(Message, frozen=True):
+    event_id: str | None = None
     session: Any = None
 
 
@@ -210,6 +221,12 @@ class Transcribed(Message, frozen=True):
     usage: Usage | None = None
 
 
+class TranscriptionDelta(Message, frozen=True):
+    """A piece of a transcription; the fold needs to know when the first came."""
+
+    item_id: str | None = None
+
+
 class TranscriptionFailed(Message, frozen=True):
     item_id: str | None = None
     content_index: int | None = None
@@ -278,6 +295,28 @@ class McpCallFailed(Message, frozen=True):
     item_id: str | None = None
 
 
+class ToolsListFailed(Message, frozen=True):
+    """`mcp_list_tools.failed`: the server's tools can't be called."""
+
+    item_id: str | None = None
+
+
+class TranslatedAudio(Message, frozen=True):
+    """`session.output_audio.delta` of a translation, without the audio."""
+
+    size: int
+    sample_rate: int | None = None
+    channels: int | None = None
+
+
+class TranslationText(Message, frozen=True):
+    """`session.input_transcript.delta` (what was heard), `session.output_transcript.delta` (what is said)."""
+
+    role: str
+    delta: str = ""
+    elapsed_ms: Millis | None = None
+
+
 class PlayoutStarted(Message, frozen=True):
     """`output_audio_buffer.started`: media began to be sent (WebRTC, SIP)."""
 
@@ -316,6 +355,7 @@ class Opened(Message, frozen=True):
     model: str | None = None
     upstream_host: str | None = None
     relay_key: str | None = None
+    missing_times: bool = False
 
 
 class Lost(Message, frozen=True):

@@ -5,12 +5,17 @@ that is cancelled, truncated or cleared is *cut*: what was not heard by then nev
 our clock how much was heard of its item. Out-of-band audio does not take the floor and runs on a clock of its own.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from pipeline.domain.audio import NS_PER_MS, duration_ns
 from pipeline.domain.draft import Draft
 from pipeline.domain.prices import nanos
-from pipeline.domain.state import Call, ItemAudio, ResponseState, Voice
+from pipeline.domain.state import Call, ItemAudio, ResponseState, TurnState, Voice
+
+_MINUTE_CHANGES_MAX = 256
+"""Of one item; what comes after more of them counts as of the last, when it is told what was heard of it."""
 
 
 def book_voice(draft: Draft) -> None:
@@ -26,6 +31,10 @@ def book_voice(draft: Draft) -> None:
 def heard_voice(draft: Draft, response: ResponseState, item_id: str, size: int) -> None:
     """A delta came in that the hot path could not take: another item than before, out-of-band, or cut already."""
     length = duration_ns(size, response.bytes_per_second)
+    if response.sounds_from_ns is None:
+        response.sounds_from_ns = (
+            draft.now_ns if response.out_of_band else max(draft.voice.playout_end_ns, draft.now_ns)
+        )
     if response.cut_ns is not None:
         _book(draft, response, item_id, size, response.cut_ns)
     elif response.out_of_band:
@@ -48,7 +57,7 @@ def _book(draft: Draft, response: ResponseState, item_id: str, size: int, end_ns
     item.playout_end_ns = end_ns
     grown = item.generated_ns - before
     response.generated_ns += grown
-    item.minutes[draft.minute] = item.minutes.get(draft.minute, 0) + grown
+    grow_minute(item, draft.minute, grown)
     draft.minute_state(draft.minute).generated_ns += grown
     draft.call.totals.generated_ns += grown
     metered = nanos(response.generated_ns, response.metered_per_minute)
@@ -60,18 +69,36 @@ def _book(draft: Draft, response: ResponseState, item_id: str, size: int, end_ns
         turn.generated_ns += grown
 
 
+def grow_minute(item: ItemAudio, minute: int, grown: int) -> None:
+    """Say in which minute so much of it was generated."""
+    last, length = item.minutes[-1] if item.minutes else (minute, 0)
+    if last == minute:
+        item.minutes[-1:] = [(minute, length + grown)]
+    elif len(item.minutes) < _MINUTE_CHANGES_MAX:
+        item.minutes.append((minute, grown))
+    else:
+        item.minutes[-1] = (last, length + grown)
+
+
 def cut(draft: Draft, response: ResponseState, by: str) -> bool:
     """Stop a response's playout now, for good. False where it was cut before, or was nothing that could be heard."""
     if response.cut_ns is not None or not is_voiced(response):
         return False
     _fix_heard(draft, response)
     response.cut_ns, response.cut_by, response.settled = draft.now_ns, by, response.done_ns is not None
-    if draft.voice.response_id == response.id:
-        draft.voice = Voice(playout_end_ns=draft.now_ns)
+    if draft.voice.response_id in {response.id, ""}:
+        # Also where the latest was cut before: what is cut now may be what it had waited behind.
+        draft.voice = Voice(playout_end_ns=_silent_from_ns(draft))
     turn = draft.turn(response.turn_index)
     if turn is not None:
         turn.interrupted = True
     return True
+
+
+def _silent_from_ns(draft: Draft) -> int:
+    """When all that plays on will have been heard: a response that waited behind another may be cut before it."""
+    on = (one for one in draft.call.responses.values() if one.cut_ns is None and one.items and not one.out_of_band)
+    return max([draft.now_ns, *(playout_end(one) or 0 for one in on)])
 
 
 def release_voice(draft: Draft, response: ResponseState) -> None:
@@ -81,9 +108,13 @@ def release_voice(draft: Draft, response: ResponseState) -> None:
 
 
 def truncate(response: ResponseState, item_id: str, audio_end_ms: float | None) -> None:
+    if audio_end_ms is None:
+        return
     item = response.items.get(item_id)
-    if item is not None and audio_end_ms is not None:
+    if item is not None:
         item.truncated_ns = int(audio_end_ms * NS_PER_MS)
+    elif is_elsewhere(response):
+        response.truncated_ns = int(audio_end_ms * NS_PER_MS)
 
 
 def settle(draft: Draft) -> None:
@@ -92,7 +123,6 @@ def settle(draft: Draft) -> None:
         response = draft.response(response_id)
         assert response is not None
         response.settled = True
-        draft.turn(response.turn_index)
         draft.tell()
 
 
@@ -117,7 +147,7 @@ def book_heard(draft: Draft) -> None:
 
 
 def _book_heard(draft: Draft, response: ResponseState) -> None:
-    now = heard_by_minute(response, draft.now_ns)
+    now = heard_by_minute(response.items.values(), draft.now_ns)
     for minute, length in now.items():
         grown = length - response.heard_minutes.get(minute, 0)
         if grown and minute in draft.call.minutes:
@@ -138,6 +168,18 @@ def stop_all(draft: Draft) -> None:
         _fix_heard(draft, response)
         response.settled = True
         draft.turn(response.turn_index)
+    for response_id in [r.id for r in draft.call.responses.values() if _outlasts(r, draft.now_ns)]:
+        response = draft.response(response_id)
+        assert response is not None
+        response.playout_stopped_ns = draft.now_ns
+        draft.turn(response.turn_index)
+
+
+def _outlasts(response: ResponseState, now_ns: int) -> bool:
+    if response.cut_ns is not None or not is_voiced(response):
+        return False
+    end = playout_end(response)
+    return end is None or end > now_ns
 
 
 def _fix_heard(draft: Draft, response: ResponseState) -> None:
@@ -171,19 +213,62 @@ def item_heard_ns(item: ItemAudio, at_ns: int) -> int:
     return _played(item, at_ns)
 
 
-def heard_by_minute(response: ResponseState, at_ns: int) -> dict[int, int]:
+def heard_by_minute(items: Iterable[ItemAudio], at_ns: int) -> dict[int, int]:
     """UTC minute -> nanoseconds of the audio generated in it that were heard: of an item, its beginning."""
     heard: dict[int, int] = {}
-    for item in response.items.values():
+    for item in items:
         left = item_heard_ns(item, at_ns)
-        for minute, length in sorted(item.minutes.items()):
+        for minute, length in item.minutes:
             heard[minute] = heard.get(minute, 0) + min(left, length)
             left -= min(left, length)
     return heard
 
 
+def is_elsewhere(response: ResponseState) -> bool:
+    """It was heard, and none of its audio passed the recorder (WebRTC, SIP)."""
+    return response.elsewhere and not response.items
+
+
+class Lengths(msgspec.Struct, frozen=True):
+    """What was generated and heard of something, in nanoseconds; None with a reason where the log can't say."""
+
+    generated_ns: int | None
+    heard_ns: int | None
+    reason: str | None = None
+
+    @property
+    def unheard_ns(self) -> int | None:
+        return None if self.generated_ns is None or self.heard_ns is None else self.generated_ns - self.heard_ns
+
+
+def lengths(response: ResponseState) -> Lengths:
+    """As last booked. Of audio that is elsewhere, only its player can say what was heard."""
+    if not is_elsewhere(response):
+        return Lengths(response.generated_ns, response.heard_ns)
+    return Lengths(None, _heard_elsewhere(response), "audio_elsewhere")
+
+
+def _heard_elsewhere(response: ResponseState) -> int | None:
+    if response.truncated_ns is not None:
+        return response.truncated_ns
+    begun, ended = response.playout_started_ns, response.playout_stopped_ns
+    return None if begun is None or ended is None or ended < begun else ended - begun
+
+
+def turn_lengths(call: Call, turn: TurnState) -> Lengths:
+    """The same of a turn, of which the log can say no more than of its responses."""
+    away = [one for one in call.responses.values() if one.turn_index == turn.index and is_elsewhere(one)]
+    if not away:
+        return Lengths(turn.generated_ns, turn.heard_ns)
+    heard = [_heard_elsewhere(response) for response in away]
+    known = None if None in heard else turn.heard_ns + sum(length for length in heard if length is not None)
+    return Lengths(None, known, "audio_elsewhere")
+
+
 def heard_basis(response: ResponseState) -> str | None:
     if not response.items:
+        if is_elsewhere(response) and response.truncated_ns is not None:
+            return "truncate"
         return "output_buffer" if response.playout_started_ns is not None else None
     return "truncate" if any(item.truncated_ns is not None for item in response.items.values()) else "playout"
 
@@ -207,7 +292,10 @@ def position_ns(response: ResponseState, at_ns: int) -> int | None:
 
 
 def floor_holder(call: Call, now_ns: int) -> ResponseState | None:
-    """The response that is being heard: the latest whose playout began and has not ended."""
+    """The response that is being heard: the latest whose playout began and has not ended.
+
+    Not one that waits for its turn behind another.
+    """
     for response in reversed(call.responses.values()):
         if not response.out_of_band and response.cut_ns is None and _is_playing(response, now_ns):
             return response
@@ -218,7 +306,7 @@ def _is_playing(response: ResponseState, now_ns: int) -> bool:
     """A stall between two deltas does not give up the floor: more is to come."""
     if response.playout_started_ns is not None:
         return response.playout_stopped_ns is None
-    if response.first_audio_ns is None:
+    if response.sounds_from_ns is None or now_ns < response.sounds_from_ns:
         return False
     unfinished = not response.audio_finished and response.done_ns is None
     return unfinished or now_ns < (playout_end(response) or 0)

@@ -4,16 +4,22 @@ Beta names become GA names here (PROTOCOL section 1.6) and nowhere else; beta sh
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from ingest.envelope import Source
 from pipeline.domain import lenient
 from pipeline.domain import messages as m
 
+UNREADABLE = m.Counted()
+"""What a reader gives for a payload that is no JSON object; told from `COUNTED` by identity."""
+
 Read = Callable[[bytes], m.Message]
 
 COUNTED = m.Counted()
+_JSON_FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def read(source: Source, type_: str, data: bytes) -> m.Message:
@@ -25,7 +31,10 @@ def read(source: Source, type_: str, data: bytes) -> m.Message:
         reader = _CLIENT.get(type_)
     else:
         reader = _RECORDER.get(type_)
-    return m.Unknown(type=type_) if reader is None else reader(data)
+    if reader is None:
+        return m.Unknown(type=type_)
+    found = reader(data)
+    return m.Unreadable(type=type_) if found is UNREADABLE else found
 
 
 def payload_size(base64_text: str) -> int:
@@ -53,14 +62,14 @@ def _read_append(data: bytes) -> m.Message:
     """One in two events of a call is this one: it is read without a detour."""
     try:
         return m.AudioAppended(size=payload_size(_append.decode(data).audio))
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return COUNTED
+    except _JSON_FAULTS:
+        return COUNTED if isinstance(lenient.undecoded(data), dict) else UNREADABLE
 
 
 def _read_audio_delta(data: bytes) -> m.Message:
     found = lenient.decode(data, _audio_delta, _AudioDelta)
     if found is None:
-        return COUNTED
+        return UNREADABLE
     return m.AudioDelta(size=payload_size(found.delta), response_id=found.response_id, item_id=found.item_id)
 
 
@@ -69,15 +78,53 @@ def _reader(kind: type[m.Message]) -> Read:
 
     def read_kind(data: bytes) -> m.Message:
         found = lenient.decode(data, decoder, kind)
-        return COUNTED if found is None else found
+        return UNREADABLE if found is None else found
 
     return read_kind
+
+
+class _Translated(msgspec.Struct):
+    delta: str = ""
+    sample_rate: Annotated[int, Meta(ge=1000, le=10**6)] | None = None
+    channels: Annotated[int, Meta(ge=1, le=16)] | None = None
+
+
+_translated = msgspec.json.Decoder(_Translated)
+
+
+def _read_translated_audio(data: bytes) -> m.Message:
+    found = lenient.decode(data, _translated, _Translated)
+    if found is None:
+        return UNREADABLE
+    return m.TranslatedAudio(size=payload_size(found.delta), sample_rate=found.sample_rate, channels=found.channels)
+
+
+class _TranslationText(msgspec.Struct):
+    delta: str = ""
+    elapsed_ms: m.Millis | None = None
+
+
+_translation_text = msgspec.json.Decoder(_TranslationText)
+
+
+def _translation_reader(role: str) -> Read:
+    def read_text(data: bytes) -> m.Message:
+        found = lenient.decode(data, _translation_text, _TranslationText)
+        return (
+            UNREADABLE
+            if found is None
+            else m.TranslationText(role=role, delta=found.delta, elapsed_ms=found.elapsed_ms)
+        )
+
+    return read_text
 
 
 def _session_reader(*, created: bool) -> Read:
     def read_session(data: bytes) -> m.Message:
         found = lenient.undecoded(data)
-        return m.SessionReported(created=created, session=found.get("session") if isinstance(found, dict) else None)
+        return (
+            m.SessionReported(created=created, session=found.get("session")) if isinstance(found, dict) else UNREADABLE
+        )
 
     return read_session
 
@@ -118,6 +165,7 @@ _SERVER_FOLDED: dict[str, Read] = {
     "conversation.item.done": _reader(m.ItemAdded),
     "conversation.item.created": _reader(m.ItemAdded),
     "conversation.item.truncated": _reader(m.Truncated),
+    "conversation.item.input_audio_transcription.delta": _reader(m.TranscriptionDelta),
     "conversation.item.input_audio_transcription.completed": _reader(m.Transcribed),
     "conversation.item.input_audio_transcription.failed": _reader(m.TranscriptionFailed),
     "response.created": _reader(m.ResponseCreated),
@@ -141,6 +189,11 @@ _SERVER_FOLDED: dict[str, Read] = {
     "output_audio_buffer.started": _reader(m.PlayoutStarted),
     "output_audio_buffer.stopped": _reader(m.PlayoutStopped),
     "output_audio_buffer.cleared": _reader(m.PlayoutCleared),
+    "mcp_list_tools.failed": _reader(m.ToolsListFailed),
+    # A translation session's own (PROTOCOL section 4.11).
+    "session.output_audio.delta": _read_translated_audio,
+    "session.input_transcript.delta": _translation_reader("user"),
+    "session.output_transcript.delta": _translation_reader("agent"),
     "error": _reader(m.ErrorReported),
     "rate_limits.updated": _reader(m.RateLimitsUpdated),
 }
@@ -148,7 +201,6 @@ _SERVER_COUNTED = (
     "conversation.created",
     "conversation.item.retrieved",
     "conversation.item.deleted",
-    "conversation.item.input_audio_transcription.delta",
     "conversation.item.input_audio_transcription.segment",
     "input_audio_buffer.dtmf_event_received",
     "response.content_part.added",
@@ -160,19 +212,22 @@ _SERVER_COUNTED = (
     "response.mcp_call.in_progress",
     "mcp_list_tools.in_progress",
     "mcp_list_tools.completed",
-    "mcp_list_tools.failed",
-    # A translation session's own; it has no responses to hang its audio on (PROTOCOL section 4.11).
+    # The answer to a client that says it is done; the close itself is the recorder's word.
     "session.closed",
-    "session.input_transcript.delta",
-    "session.output_transcript.delta",
-    "session.output_audio.delta",
 )
 _RECORDER_FOLDED: dict[str, Read] = {
     "session.opened": _reader(m.Opened),
     "events.lost": _reader(m.Lost),
     "session.closed": _reader(m.Closed),
 }
-_RECORDER_COUNTED = ("upstream.connected",)
+_RECORDER_COUNTED = (
+    "upstream.connected",
+    "call.incoming",
+    "call.steered",
+    "configuration.asked",
+    "limit.reached",
+    "message.rewritten",
+)
 
 _CLIENT = {**dict.fromkeys(_CLIENT_COUNTED, _read_counted), **_CLIENT_FOLDED}
 _SERVER = {**dict.fromkeys(_SERVER_COUNTED, _read_counted), **_SERVER_FOLDED}

@@ -1,12 +1,15 @@
 """From `response.created` to `response.done`, or from the first event that names a response (METRICS section 1)."""
 
-from pipeline.domain import binding, costs, errors, facts, interruptions, playout, tools
+import msgspec
+
+from pipeline.domain import binding, costs, errors, facts, faults, interruptions, playout, tools
 from pipeline.domain import messages as m
 from pipeline.domain.audio import NS_PER_MS, PCM16, audio_format
 from pipeline.domain.draft import Draft, utc
 from pipeline.domain.state import Call, ResponseState
 from pipeline.domain.usage import response_tokens
 
+_METADATA_MAX = 16 * (64 + 512 + 8)
 _CUTTING_REASONS = frozenset({"turn_detected", "client_cancelled", None})
 
 
@@ -34,6 +37,7 @@ def _begin(draft: Draft, response_id: str, said: m.Response) -> ResponseState:
     config = draft.call.config
     response = ResponseState(id=response_id, began=draft.moment, model=config.model or draft.call.asked_model)
     response.bytes_per_second = (config.output_format or PCM16).bytes_per_second
+    response.voice, response.metadata = config.voice, _metadata(said)
     response.metered_per_minute = costs.metered_price(draft, "audio_out_minute")
     draft.begin_response(response)
     draft.tell()
@@ -48,6 +52,14 @@ def _bytes_per_second(call: Call, said: m.Response) -> int:
     named = said.audio.output.format if said.audio and said.audio.output else None
     known = audio_format(named.type, named.rate) if named else audio_format(said.output_audio_format)
     return (known or call.config.output_format or PCM16).bytes_per_second
+
+
+def _metadata(said: m.Response) -> str | None:
+    """At most 16 pairs by the API's own rule; more than that is kept as long as it is no more text than it allows."""
+    if not isinstance(said.metadata, dict) or not said.metadata:
+        return None
+    text = msgspec.json.encode(said.metadata, order="deterministic").decode()
+    return text if len(text) <= _METADATA_MAX else None
 
 
 def done(draft: Draft, message: m.ResponseDone) -> None:
@@ -81,6 +93,9 @@ def done(draft: Draft, message: m.ResponseDone) -> None:
 def _close_money(draft: Draft, response: ResponseState, usage: m.Usage | None) -> None:
     did_work = response.status == "completed" and bool(response.items or response.output_items)
     response.tokens = response_tokens(usage, did_work=did_work)
+    if draft.call.media_elsewhere and response.tokens.audio_out:
+        _spoken_elsewhere(draft, response)
+    faults.audio_cut(draft, response)
     costs.bill_response(draft, response)
 
 
@@ -107,15 +122,24 @@ def audio_delta(draft: Draft, message: m.AudioDelta) -> None:
     if response.first_audio_ns is None:
         response.first_audio_ns = draft.now_ns
         binding.first_output(draft, response)
-        tools.first_output(draft, response)
         interruptions.cut_in(draft, response)
-    playout.heard_voice(draft, response, message.item_id or response.id, message.size)
+    item_id = message.item_id or response.id
+    if item_id not in response.items:
+        tools.first_output(draft, response)
+    playout.heard_voice(draft, response, item_id, message.size)
 
 
 def audio_finished(draft: Draft, message: m.AudioFinished) -> None:
     response = find(draft, message.response_id)
     if response is not None:
         response.audio_finished = True
+        _spoken_elsewhere(draft, response)
+
+
+def _spoken_elsewhere(draft: Draft, response: ResponseState) -> None:
+    """It spoke, and we saw none of its audio."""
+    if not response.items and not response.elsewhere:
+        response.elsewhere = draft.call.media_elsewhere = True
 
 
 def text_delta(draft: Draft, message: m.TextDelta) -> None:
@@ -133,6 +157,7 @@ def playout_started(draft: Draft, message: m.PlayoutStarted) -> None:
     response = find(draft, message.response_id)
     if response is not None and response.playout_started_ns is None:
         response.playout_started_ns = draft.now_ns
+        _spoken_elsewhere(draft, response)
         binding.first_playout(draft, response)
         interruptions.cut_in(draft, response)
 
@@ -173,7 +198,7 @@ def _has_item(response: ResponseState, item_id: str | None) -> bool:
 
 
 def row(draft: Draft, response: ResponseState) -> facts.Response:
-    generated, heard = response.generated_ns, response.heard_ns
+    lengths = playout.lengths(response)
     first = first_output_ns(response)
     tokens = response.tokens
     return facts.Response(
@@ -197,9 +222,12 @@ def row(draft: Draft, response: ResponseState) -> facts.Response:
         model_latency_reason=model_latency_reason(response),
         output_items=len(response.output_items),
         tool_calls=response.tool_calls,
-        generated_ms=generated / NS_PER_MS,
-        heard_ms=heard / NS_PER_MS,
-        unheard_ms=(generated - heard) / NS_PER_MS,
+        voice=response.voice,
+        metadata=response.metadata,
+        generated_ms=_ms(lengths.generated_ns),
+        heard_ms=_ms(lengths.heard_ns),
+        unheard_ms=_ms(lengths.unheard_ns),
+        audio_reason=lengths.reason,
         heard_basis=playout.heard_basis(response),
         input_tokens=tokens.input,
         cached_tokens=tokens.cached,

@@ -2,40 +2,89 @@
 
 import msgspec
 
-from pipeline.domain import config, costs, errors, facts, interruptions, playout, responses, tools, turns
+from pipeline.domain import (
+    config,
+    costs,
+    errors,
+    facts,
+    interruptions,
+    playout,
+    responses,
+    timeline,
+    tools,
+    translation,
+    turns,
+)
 from pipeline.domain import messages as m
 from pipeline.domain.audio import NS_PER_MS, PCM16
 from pipeline.domain.draft import Draft, utc
-from pipeline.domain.state import Hole, SessionState
+from pipeline.domain.state import Hole, SessionState, Update
 
 _HOLES_MAX = 16
 """Holes whose reason may still be told."""
+_UPDATES_MAX = 16
+"""Updates that the server has not answered; older ones are given up."""
 
 
 def opened(draft: Draft, message: m.Opened) -> None:
     call = draft.call
     call.source, call.path, call.asked_model = message.mode, message.path, message.model
     call.upstream_host, call.relay_key = message.upstream_host, message.relay_key
+    call.media_elsewhere = message.mode == "sideband"
+    call.untimed = message.missing_times
     draft.tell()
 
 
 def reported(draft: Draft, message: m.SessionReported) -> None:
     before = draft.call.config
     now = config.reported(before, message.session)
+    if not message.created:
+        draft.call.updates = draft.call.updates[1:]
     if not message.created and before.reported and now.digest != before.digest:
         draft.call.totals.config_changes += 1
-    _configure(draft, now)
+    again = message.created and before.reported and now.upstream_session_id != before.upstream_session_id
+    if again:
+        _reconnected(draft)
+    _configure(draft, now, "reconnected" if again else "created" if message.created else "updated")
 
 
 def requested(draft: Draft, message: m.SessionUpdateRequested) -> None:
-    _configure(draft, config.requested(draft.call.config, message.session))
+    update = Update(message.event_id, config.asked_input_format(message.session))
+    draft.call.updates = (*draft.call.updates, update)[-_UPDATES_MAX:]
+    _configure(draft, config.requested(draft.call.config, message.session), "requested")
 
 
-def _configure(draft: Draft, now: config.Config) -> None:
-    if now != draft.call.config:
+def refused(draft: Draft, fault: m.Fault) -> None:
+    """An error took back an update, by the id of the client's event or the parameter that it complains of."""
+    updates = draft.call.updates
+    ids = [one.event_id for one in updates]
+    at = ids.index(fault.event_id) if fault.event_id is not None and fault.event_id in ids else None
+    if at is None and updates and (fault.param or "").startswith("session"):
+        at = 0
+    if at is not None:
+        draft.call.updates = updates[:at] + updates[at + 1 :]
+        _configure(draft, draft.call.config, "updated")
+
+
+def _reconnected(draft: Draft) -> None:
+    """Another session of the API goes on in this one: nothing of the old will be answered, its audio clock is anew."""
+    responses.unfinished(draft)
+    costs.end_stretch(draft, None)
+    call = draft.call
+    call.audio_begin_ns = draft.intake.position_ns
+    call.speaking, call.active_response = None, None
+    call.commits, call.requests, call.updates = (), (), ()
+
+
+def _configure(draft: Draft, now: config.Config, trigger: str) -> None:
+    """Take a configuration; the audio that follows is in its format, or in that of the latest request still open."""
+    before = draft.call.config
+    timeline.changed(draft, before, now, trigger)
+    if now != before:
         draft.tell()
     draft.call.config = now
-    wanted = (now.input_format or PCM16).bytes_per_second
+    asked = [one.input_format for one in draft.call.updates if one.input_format is not None]
+    wanted = (asked[-1] if asked else now.input_format or PCM16).bytes_per_second
     if wanted != draft.intake.bytes_per_second:
         costs.end_stretch(draft, None)
         draft.intake = msgspec.structs.replace(
@@ -79,6 +128,7 @@ def closed(draft: Draft, message: m.Closed) -> None:
     responses.unfinished(draft)
     tools.unanswered(draft)
     turns.closed(draft)
+    translation.ended(draft)
     costs.end_stretch(draft, None)
     costs.bill_session_time(draft)
     errors.closed(draft, message)
@@ -91,6 +141,7 @@ def row(draft: Draft, state: SessionState) -> facts.Session:
     """The session after this draft; `state` has its counts of events."""
     call, totals = draft.call, draft.call.totals
     reason = _incomplete_reason(draft)
+    silent = call.media_elsewhere and not (draft.intake.position_ns or totals.generated_ns)
     return facts.Session(
         session_id=draft.session_id,
         version=draft.version,
@@ -102,6 +153,7 @@ def row(draft: Draft, state: SessionState) -> facts.Session:
         path=call.path,
         relay_key=call.relay_key,
         model=call.config.model or call.asked_model,
+        kind=call.config.kind,
         api_shape=call.config.api_shape,
         opened_at=utc(call.opened_at_ns),
         last_event_at=utc(state.seen_at_ns),
@@ -112,6 +164,8 @@ def row(draft: Draft, state: SessionState) -> facts.Session:
         input_format=call.config.input_format.name if call.config.input_format else None,
         output_format=call.config.output_format.name if call.config.output_format else None,
         transcription_model=call.config.transcription_model,
+        language=call.config.language,
+        label=call.config.label,
         config_changes=totals.config_changes,
         events_client=state.events_client,
         events_server=state.events_server,
@@ -123,10 +177,12 @@ def row(draft: Draft, state: SessionState) -> facts.Session:
         interruptions=totals.interruptions,
         tool_calls=totals.tool_calls,
         errors=totals.errors,
-        audio_in_ms=draft.intake.position_ns / NS_PER_MS,
-        generated_ms=totals.generated_ns / NS_PER_MS,
-        heard_ms=totals.heard_ns / NS_PER_MS,
+        audio_in_ms=None if silent else draft.intake.position_ns / NS_PER_MS,
+        generated_ms=None if silent else totals.generated_ns / NS_PER_MS,
+        heard_ms=None if silent else totals.heard_ns / NS_PER_MS,
+        audio_reason="audio_elsewhere" if silent else None,
         metered_usd_nanos=totals.metered,
+        unmetered=totals.unmetered,
         billed_usd_nanos=totals.billed,
         unpriced=totals.unpriced,
         closed_by=call.closed_by,

@@ -7,7 +7,7 @@ clock unless they say `seen_at`.
 
 import msgspec
 
-from pipeline.domain.audio import PCM16, AppendClock
+from pipeline.domain.audio import PCM16, AppendClock, AudioFormat
 from pipeline.domain.config import Config
 from pipeline.domain.facts import Transcript
 from pipeline.domain.usage import TokenCounts
@@ -57,8 +57,8 @@ class ItemAudio(msgspec.Struct):
     generated_ns: int = 0
     size: int = 0
     playout_end_ns: int = 0
-    minutes: dict[int, int] = {}
-    """UTC minute -> nanoseconds generated in it."""
+    minutes: list[tuple[int, int]] = []
+    """UTC minute and nanoseconds generated in it, in the order of the audio: a clock may be set back to one."""
     cut_heard_ns: int | None = None
     """What had been heard when the agent yielded."""
     truncated_ns: int | None = None
@@ -79,12 +79,18 @@ class ResponseState(msgspec.Struct):
     error_code: str | None = None
     first_audio_ns: int | None = None
     first_text_ns: int | None = None
+    sounds_from_ns: int | None = None
+    """When its first audio is heard, behind what was still playing."""
     playout_started_ns: int | None = None
     """`output_audio_buffer.started`."""
     playout_stopped_ns: int | None = None
     """`.stopped` or `.cleared`."""
     audio_finished: bool = False
     done_ns: int | None = None
+    elsewhere: bool = False
+    """It was heard, but its audio does not pass the recorder (WebRTC, SIP)."""
+    voice: str | None = None
+    metadata: str | None = None
     cut_ns: int | None = None
     cut_by: str | None = None
     settled: bool = False
@@ -93,6 +99,8 @@ class ResponseState(msgspec.Struct):
     """By item id: audio only."""
     output_items: dict[str, str] = {}
     """Item id -> type."""
+    phases: dict[str, str] = {}
+    """Item id -> commentary, final_answer; of items that say it."""
     texts: list[str] = []
     """`<item_id>/<content_index>` of the transcripts already told."""
     tool_calls: int = 0
@@ -100,6 +108,8 @@ class ResponseState(msgspec.Struct):
     heard_ns: int = 0
     heard_minutes: dict[int, int] = {}
     """UTC minute -> nanoseconds of `heard_ns` that were generated in it."""
+    truncated_ns: int | None = None
+    """Heard according to the one who plays it, of audio that is elsewhere."""
     metered_per_minute: int | None = None
     metered_audio: int = 0
     metered_text: int | None = None
@@ -122,6 +132,15 @@ class TurnState(msgspec.Struct):
     speech_ended_ns: int | None = None
     speech_stopped_ns: int | None = None
     user_speech_ns: int | None = None
+    agentless: bool = False
+    """The session only transcribes or translates."""
+    audio_begin_ns: int = 0
+    """Where in the input audio the API's clock began: not at its beginning after a reconnect."""
+    user_speech_reason: str | None = None
+    audio_end_ms: float | None = None
+    """As `speech_stopped` said it."""
+    silence_ms: int | None = None
+    """In force when it was said."""
     endpointing_reason: str | None = None
     basis: str | None = None
     from_ns: int | None = None
@@ -137,6 +156,7 @@ class TurnState(msgspec.Struct):
     model_latency_ns: int | None = None
     model_latency_reason: str | None = None
     model_latency_of_audio: bool = False
+    tools_answered: int = 0
     tool_wait_ns: int | None = None
     after_tool_ns: int | None = None
     interrupted: bool = False
@@ -184,8 +204,10 @@ class ToolState(msgspec.Struct):
     began: Moment
     kind: str = "function"
     name: str | None = None
+    server_label: str | None = None
     arguments: str | None = None
     output: str | None = None
+    error: str | None = None
     status: str = "called"
     response_id: str | None = None
     turn_index: int | None = None
@@ -202,6 +224,7 @@ class MinuteState(msgspec.Struct):
     generated_ns: int = 0
     heard_ns: int = 0
     metered: int = 0
+    unmetered: int = 0
     billed: int = 0
     unpriced: int = 0
 
@@ -218,11 +241,47 @@ class Stretch(msgspec.Struct):
     model: str | None = None
 
 
+class Transcription(msgspec.Struct):
+    """Of user speech: what its delays are measured from."""
+
+    committed_ns: int | None = None
+    first_delta_ns: int | None = None
+
+
+class Speech(msgspec.Struct, frozen=True):
+    """What a translation session is saying, or hearing: its text so far."""
+
+    began: Moment
+    last: Moment
+    stream_ms: float | None = None
+    text: str = ""
+
+
+class Translated(msgspec.Struct):
+    """The audio of a translation: no response holds it."""
+
+    began: Moment
+    audio: ItemAudio
+    bytes_per_second: int
+    per_minute: int | None = None
+    booked_nanos: int = 0
+    heard_ns: int = 0
+    heard_minutes: dict[int, int] = {}
+
+
 class Commit(msgspec.Struct, frozen=True):
     """A client's `input_audio_buffer.commit` that the server has not answered."""
 
     moment: Moment
     event_id: str | None = None
+
+
+class Update(msgspec.Struct, frozen=True):
+    """A client's `session.update` that the server has not answered."""
+
+    event_id: str | None = None
+    input_format: AudioFormat | None = None
+    """That it asks for: the server reads in order, so the audio behind the request is in it."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -265,6 +324,7 @@ class Totals(msgspec.Struct):
     generated_ns: int = 0
     heard_ns: int = 0
     metered: int = 0
+    unmetered: int = 0
     billed: int = 0
     unpriced: int = 0
 
@@ -277,6 +337,7 @@ class Stale(msgspec.Struct):
     costs: set[str] = set()
     """Of responses, by their id."""
     minutes: set[int] = set()
+    translated: bool = False
     stretch: bool = False
 
 
@@ -301,14 +362,33 @@ class Call(msgspec.Struct):
     overlaps: dict[int, OverlapState] = {}
     tools: dict[str, ToolState] = {}
     item_turns: dict[str, int] = {}
+    item_transcribers: dict[str, str | None] = {}
+    """Item id -> the model that transcribes it: the one in force when it was committed."""
     minutes: dict[int, MinuteState] = {}
+    """The one that is booked in is the last."""
+    forgotten_minute: int = -1
+    """The latest that was forgotten: nothing more can be booked in it, nor in one before it."""
     stretch: Stretch | None = None
+    updates: tuple[Update, ...] = ()
     commits: tuple[Commit, ...] = ()
     texts: tuple[TextInput, ...] = ()
     requests: tuple[Request, ...] = ()
     tool_turn: int | None = None
     """The turn whose tool was answered since the last response was asked for."""
     conversations_seen: bool = False
+    transcriptions: dict[str, Transcription] = {}
+    """By item id."""
+    translated: Translated | None = None
+    translation_texts: dict[str, Speech] = {}
+    """By role: what is being said in a translation session, and what is being heard."""
+    audio_begin_ns: int = 0
+    """Position of the input audio at which the API's own clock began: after a reconnect it counts anew."""
+    clock_behind_ns: int = 0
+    """How far the monotonic clock ran back, until it has caught up."""
+    media_elsewhere: bool = False
+    """Audio does not pass the recorder (WebRTC, SIP), as far as none was seen."""
+    untimed: bool = False
+    """Imported from a log that doesn't say when everything was."""
     stale: Stale = msgspec.field(default_factory=Stale)
     holes: tuple[Hole, ...] = ()
     unknown_types: dict[str, int] = {}
@@ -328,7 +408,9 @@ class SessionState(msgspec.Struct, frozen=True):
     """`elapsed_ns` of the last event; never goes back."""
     seen_at_ns: int = 0
     minute: int = -1
-    """The UTC minute that audio is booked in; never goes back either."""
+    """The UTC minute that audio is booked in, by a clock that may be set."""
+    offset_ns: int = 0
+    """UTC less `elapsed_ns`, until the wall clock jumps."""
     events_client: int = 0
     events_server: int = 0
     events_recorder: int = 0

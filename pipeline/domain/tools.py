@@ -1,5 +1,7 @@
 """Function and MCP calls: who asked, how long the answer took, how long the agent took to go on (METRICS section 2)."""
 
+import msgspec
+
 from pipeline.domain import facts, transcripts
 from pipeline.domain import messages as m
 from pipeline.domain.audio import NS_PER_MS
@@ -13,6 +15,8 @@ def seen_in_output(draft: Draft, response: ResponseState, item: m.Item) -> None:
     """An item of a response's output: added, done, or listed at the end."""
     if item.id is not None:
         response.output_items.setdefault(item.id, item.type or "")
+        if item.phase is not None:
+            response.phases[item.id] = item.phase
     transcripts.from_output(draft, response, item)
     kind = _KINDS.get(item.type or "")
     call_id = item.id if kind == "mcp" else item.call_id or item.id
@@ -21,10 +25,13 @@ def seen_in_output(draft: Draft, response: ResponseState, item: m.Item) -> None:
     tool = _find(draft, response, call_id, kind)
     tool.item_id = item.id or tool.item_id
     tool.name = item.name or tool.name
+    tool.server_label = item.server_label or tool.server_label
     tool.arguments = item.arguments or tool.arguments
     if kind == "mcp" and (item.output is not None or item.error is not None):
-        tool.output = item.output
-        _answered(draft, tool, "answered" if item.error is None else "failed")
+        tool.output = item.output or tool.output
+        tool.error = tool.error if item.error is None else _as_json(item.error)
+        tool.status = "answered" if item.error is None else "failed"
+        _answered(draft, tool, tool.status)
 
 
 def arguments_finished(draft: Draft, message: m.ArgumentsFinished, response: ResponseState) -> None:
@@ -81,7 +88,10 @@ def _answered(draft: Draft, tool: ToolState, status: str) -> None:
         return
     tool.status, tool.output_ns = status, draft.now_ns
     turn = draft.turn(tool.turn_index)
-    if turn is not None and tool.arguments_done_ns is not None:
+    if turn is None:
+        return
+    turn.tools_answered += 1
+    if tool.arguments_done_ns is not None:
         turn.tool_wait_ns = (turn.tool_wait_ns or 0) + draft.now_ns - tool.arguments_done_ns
 
 
@@ -116,6 +126,7 @@ def unanswered(draft: Draft) -> None:
 
 def row(draft: Draft, tool: ToolState) -> facts.ToolCall:
     answered, waited = tool.output_ns is not None, None
+    silent = "audio_elsewhere" if draft.call.source == "sideband" else "no_output_after"
     if tool.output_ns is not None and tool.arguments_done_ns is not None:
         waited = tool.output_ns - tool.arguments_done_ns
     return facts.ToolCall(
@@ -125,8 +136,10 @@ def row(draft: Draft, tool: ToolState) -> facts.ToolCall:
         seq=tool.began.seq,
         kind=tool.kind,
         name=tool.name,
+        server_label=tool.server_label,
         arguments=tool.arguments,
         output=tool.output,
+        error=tool.error,
         status=tool.status,
         response_id=tool.response_id,
         turn_index=tool.turn_index,
@@ -137,8 +150,12 @@ def row(draft: Draft, tool: ToolState) -> facts.ToolCall:
         tool_wait_ms=_ms(waited),
         tool_wait_reason=None if waited is not None else "arguments_done_not_seen" if answered else "not_answered",
         after_tool_ms=_ms(tool.after_ns),
-        after_tool_reason=None if tool.after_ns is not None else "no_output_after" if answered else "not_answered",
+        after_tool_reason=None if tool.after_ns is not None else silent if answered else "not_answered",
     )
+
+
+def _as_json(error: object) -> str:
+    return msgspec.json.encode(error).decode()
 
 
 def _ms(ns: int | None) -> float | None:

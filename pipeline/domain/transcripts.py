@@ -1,12 +1,18 @@
 """Final texts: what was said and written, by whom, in which turn (METRICS section 1)."""
 
+from copy import copy
+
 import msgspec
 
 from pipeline.domain import facts, interruptions
 from pipeline.domain import messages as m
 from pipeline.domain.audio import NS_PER_MS
 from pipeline.domain.draft import Draft
-from pipeline.domain.state import ResponseState, TextInput
+from pipeline.domain.spans import Span, between
+from pipeline.domain.state import ResponseState, TextInput, Transcription
+
+TRANSCRIPTIONS_MAX = 16
+"""Items whose transcription may still come; of an older one the delays are unknown."""
 
 _ROLES = {"user": "user", "assistant": "agent"}
 
@@ -39,23 +45,46 @@ def _agent_text(
     if text is None or told in response.texts:
         return
     response.texts.append(told)
-    draft.texts.append(
-        _row(
-            draft,
-            item_id,
-            "agent",
-            kind,
-            text=text,
-            content_index=content_index,
-            turn_index=response.turn_index,
-            response_id=response.id,
-        )
+    row = _row(
+        draft,
+        item_id,
+        "agent",
+        kind,
+        text=text,
+        content_index=content_index,
+        turn_index=response.turn_index,
+        response_id=response.id,
     )
+    draft.texts.append(msgspec.structs.replace(row, phase=response.phases.get(item_id)))
+
+
+# --- what the user said, as the API transcribed it
+
+
+def committed(draft: Draft, item_id: str | None) -> None:
+    """The user's audio is an item: its transcription is waited for from now on."""
+    if item_id is not None:
+        _transcription(draft, item_id).committed_ns = draft.now_ns
+
+
+def delta(draft: Draft, message: m.TranscriptionDelta) -> None:
+    """Only the first of an item gets here."""
+    if message.item_id is not None:
+        found = _transcription(draft, message.item_id)
+        found.first_delta_ns = draft.now_ns if found.first_delta_ns is None else found.first_delta_ns
+
+
+def _transcription(draft: Draft, item_id: str) -> Transcription:
+    held = draft.call.transcriptions
+    held[item_id] = copy(held[item_id]) if item_id in held else Transcription()
+    while len(held) > TRANSCRIPTIONS_MAX:
+        del held[next(iter(held))]
+    return held[item_id]
 
 
 def transcribed(draft: Draft, message: m.Transcribed) -> None:
     if message.item_id is not None:
-        _user_speech(draft, message.item_id, message.content_index or 0, message.transcript, None)
+        _user_speech(draft, message.item_id, message.content_index or 0, message.transcript)
 
 
 def failed(draft: Draft, message: m.TranscriptionFailed) -> None:
@@ -63,25 +92,50 @@ def failed(draft: Draft, message: m.TranscriptionFailed) -> None:
         _user_speech(draft, message.item_id, message.content_index or 0, None, "transcription_failed")
 
 
-def _user_speech(draft: Draft, item_id: str, content_index: int, text: str | None, reason: str | None) -> None:
+def _user_speech(
+    draft: Draft, item_id: str, content_index: int, text: str | None, reason: str = "text_missing"
+) -> None:
     turn_index = draft.call.item_turns.get(item_id)
+    row = _row(
+        draft,
+        item_id,
+        "user",
+        "audio",
+        text=text,
+        reason=reason if text is None else None,
+        content_index=content_index,
+        turn_index=turn_index,
+    )
+    first, whole = _lags(draft, item_id)
     draft.texts.append(
-        _row(
-            draft,
-            item_id,
-            "user",
-            "audio",
-            text=text,
-            reason=reason,
-            content_index=content_index,
-            turn_index=turn_index,
+        msgspec.structs.replace(
+            row,
+            first_delta_lag_ms=first.ms,
+            first_delta_lag_reason=first.reason,
+            completion_lag_ms=whole.ms,
+            completion_lag_reason=whole.reason,
         )
     )
     speech = draft.speech(item_id)
     if speech is not None:
         speech.transcription_over = True
-        speech.transcript = text if speech.transcript is None else speech.transcript
+        # Of several parts the first with words is what was said; of the same said twice, what was said first.
+        if text is not None and not speech.transcript:
+            speech.transcript = text
         interruptions.reconsider(draft, item_id)
+
+
+def _lags(draft: Draft, item_id: str) -> tuple[Span, Span]:
+    """From the commit to the first delta, and to the whole. A model that streams may begin before the commit."""
+    found = draft.call.transcriptions.get(item_id, Transcription())
+    if found.committed_ns is None:
+        return Span(reason="commit_not_reported"), Span(reason="commit_not_reported")
+    whole = between(found.committed_ns, draft.now_ns)
+    if found.first_delta_ns is None:
+        return Span(reason="no_deltas"), whole
+    if found.first_delta_ns < found.committed_ns:
+        return Span(reason="streamed_before"), whole
+    return between(found.committed_ns, found.first_delta_ns), whole
 
 
 # --- texts that the client writes
@@ -190,4 +244,6 @@ def _row(
         response_id=response_id,
         at=draft.at,
         elapsed_ms=draft.now_ns / NS_PER_MS,
+        first_delta_lag_reason="not_transcribed",
+        completion_lag_reason="not_transcribed",
     )

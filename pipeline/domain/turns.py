@@ -37,6 +37,7 @@ def opened(draft: Draft, kind: str, moment: Moment) -> TurnState:
         before.closed_ns = moment.elapsed_ns
     transcripts.leave_texts(draft)
     turn = TurnState(index=index, kind=kind, opened=moment, model=draft.call.config.model)
+    turn.agentless = draft.call.config.kind in {"transcription", "translation"}
     draft.call.totals.turns += 1
     draft.tell()
     return draft.begin_turn(turn)
@@ -60,7 +61,10 @@ def speech_started(draft: Draft, message: m.SpeechStarted) -> SpeechState | None
     turn = opened(draft, "speech", draft.moment)
     turn.user_item_id, turn.speech_started_ns = item_id, draft.now_ns
     padding = draft.call.config.prefix_padding_ms
-    if message.audio_start_ms is not None and padding is not None:
+    if padding and message.audio_start_ms == 0:
+        # There was less audio before the speech than is padded: it begins somewhere within.
+        turn.user_speech_reason = "padding_cut"
+    elif message.audio_start_ms is not None and padding is not None:
         turn.onset_position_ns = int((message.audio_start_ms + padding) * NS_PER_MS)
     speech = SpeechState(item_id=item_id, turn_index=turn.index, started=draft.moment)
     draft.call.speeches[item_id] = speech
@@ -99,31 +103,41 @@ def _end_of_speech(draft: Draft, turn: TurnState, audio_end_ms: float | None) ->
     """
     silence = draft.call.config.silence_duration_ms
     turn.basis, turn.perceived_from_ns = "vad_event", draft.now_ns
+    turn.audio_end_ms, turn.silence_ms, turn.audio_begin_ns = audio_end_ms, silence, draft.call.audio_begin_ns
     if is_semantic(draft.call.config):
-        turn.endpointing_reason = "semantic_vad"
+        turn.endpointing_reason = turn.user_speech_reason = "semantic_vad"
         return
     if silence is None:
-        turn.endpointing_reason = "silence_unknown"
+        turn.endpointing_reason = turn.user_speech_reason = "silence_unknown"
         return
-    turn.perceived_from_ns = max(draft.now_ns - silence * NS_PER_MS, 0)
+    turn.perceived_from_ns = draft.now_ns - silence * NS_PER_MS
     if audio_end_ms is None:
-        turn.endpointing_reason = "audio_end_unknown"
+        turn.endpointing_reason = turn.user_speech_reason = "audio_end_unknown"
         return
-    position = int((audio_end_ms - silence) * NS_PER_MS)
-    if turn.onset_position_ns is not None and position >= turn.onset_position_ns:
+    position = end_position_ns(audio_end_ms, silence)
+    if turn.onset_position_ns is None:
+        turn.user_speech_reason = turn.user_speech_reason or "padding_unknown"
+    elif position < turn.onset_position_ns:
+        turn.user_speech_reason = "negative"
+    else:
         turn.user_speech_ns = position - turn.onset_position_ns
     _locate_end(draft, turn, position)
+
+
+def end_position_ns(audio_end_ms: float, silence_ms: int) -> int:
+    """Where in the input audio the speech ended: `audio_end_ms` includes the silence that ended it."""
+    return int((audio_end_ms - silence_ms) * NS_PER_MS)
 
 
 def _locate_end(draft: Draft, turn: TurnState, position_ns: int) -> None:
     if position_ns < 0:
         turn.endpointing_reason = "negative"
+    elif draft.intake.position_ns == turn.audio_begin_ns:
+        turn.endpointing_reason = "no_appends"
     elif draft.intake.clock_broken:
         turn.endpointing_reason = "events_lost"
-    elif draft.intake.position_ns == 0:
-        turn.endpointing_reason = "no_appends"
     else:
-        found = locate(draft.intake.clock, position_ns)
+        found = locate(draft.intake.clock, turn.audio_begin_ns + position_ns)
         turn.endpointing_reason = found.reason
         if found.elapsed_ns is not None:
             turn.basis = "append_clock"
@@ -161,6 +175,14 @@ def _client_ended(draft: Draft, speech: SpeechState) -> None:
     draft.call.speaking = None if draft.call.speaking == speech.item_id else draft.call.speaking
     if turn is not None:
         _ended_by_client(turn, max(commit.moment.elapsed_ns, turn.opened.elapsed_ns))
+
+
+def forgotten(draft: Draft) -> None:
+    """The buffer was cleared while the VAD heard speech in it: that is over, and becomes no item."""
+    speech = draft.speech(draft.call.speaking)
+    if speech is not None:
+        speech.stopped_ns = speech.ended_ns = draft.now_ns
+        draft.call.speaking = None
 
 
 def open_committed(draft: Draft, item_id: str | None) -> TurnState:
@@ -227,7 +249,7 @@ def _requested_turn(draft: Draft) -> int | None:
         index, call.tool_turn = call.tool_turn, None
         return index
     waiting = call.turns.get(call.totals.turns - 1)
-    if waiting is None or waiting.responses:
+    if waiting is None or waiting.responses or any(one.turn_index == waiting.index for one in call.requests):
         return None
     turn = draft.turn(waiting.index)
     if turn is not None and turn.kind == "text":

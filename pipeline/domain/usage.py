@@ -52,11 +52,13 @@ def _reason(counts: dict[str, int | None], *, did_work: bool) -> str | None:
 
 def _input_side(usage: Usage) -> dict[str, int | None]:
     details = usage.input_token_details or InputDetails()
-    text, audio = _split(usage.input_tokens, details.text_tokens, details.audio_tokens, details.image_tokens)
-    image = None if text is None else details.image_tokens or 0
-    counts = {"text_in": text, "audio_in": audio, "image_in": image}
-    total = usage.input_tokens if usage.input_tokens is not None else _sum(text, audio, image)
-    return counts | {"input": total} | _cached_side(details, text, audio, image)
+    image = details.image_tokens or 0
+    text, audio = _split(usage.input_tokens, details.text_tokens, details.audio_tokens, image)
+    if text is None or audio is None:
+        return {"text_in": None, "audio_in": None, "input": usage.input_tokens, "cached": details.cached_tokens}
+    total = usage.input_tokens if usage.input_tokens is not None else text + audio + image
+    counts = {"text_in": text, "audio_in": audio, "image_in": image, "input": total}
+    return counts | _cached_side(details, text, audio, image)
 
 
 def _output_side(usage: Usage) -> dict[str, int | None]:
@@ -88,13 +90,9 @@ def _sum(*counts: int | None) -> int | None:
     return sum(known) if known else None
 
 
-def _cached_side(
-    details: InputDetails, text: int | None, audio: int | None, image: int | None
-) -> dict[str, int | None]:
+def _cached_side(details: InputDetails, text: int, audio: int, image: int) -> dict[str, int | None]:
     """Never more cached than there was: a server's slip must not make a negative price."""
     split = details.cached_tokens_details
-    if text is None or audio is None or image is None:
-        return {"cached": details.cached_tokens}
     estimated = split is None and bool(details.cached_tokens)
     if split is None:
         rest = details.cached_tokens or 0

@@ -1,87 +1,11 @@
-"""One class per table: the rows that the fold yields. Field docstrings are the columns' definitions (METRICS.md).
-
-`seq` in a key is where the thing began; `version` is the `seq` of the event that last changed the row, so of two
-rows with one key the higher version holds. Times named `*_elapsed_ms` are positions on the session's monotonic
-clock; `*_at` are UTC. A quantity that the log can't support is None with a reason in the column named beside it.
-How a row becomes Parquet is `pipeline.dataset`'s business.
-"""
+"""Rows about who spoke when, what was answered, and what was said."""
 
 from datetime import datetime
 from typing import ClassVar
 
 import msgspec
 
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What all rows share."""
-
-    key: ClassVar[tuple[str, ...]]
-    """The natural key's columns, beside which two rows are versions of the same thing."""
-
-    session_id: str
-    version: int
-    """`seq` of the event that last changed this row."""
-
-
-class Session(Row, frozen=True, kw_only=True):
-    """A recorded session. The row is renewed while it runs and holds its totals so far."""
-
-    key: ClassVar[tuple[str, ...]] = ("session_id",)
-
-    status: str
-    """open, closed."""
-    source: str
-    """relay, sideband, driver, import; unknown where the log does not begin with the session's opening."""
-    worker: str
-    upstream_session_id: str | None = None
-    upstream_host: str | None = None
-    path: str | None = None
-    relay_key: str | None = None
-    model: str | None = None
-    """As the upstream last reported it, else as asked for in the path."""
-    api_shape: str | None = None
-    """ga, beta."""
-    opened_at: datetime
-    last_event_at: datetime
-    duration_ms: float
-    """From opened to the last event, monotonic."""
-    turn_detection: str | None = None
-    """server_vad, semantic_vad, none; as last in force. None while unknown."""
-    silence_duration_ms: int | None = None
-    voice: str | None = None
-    input_format: str | None = None
-    output_format: str | None = None
-    transcription_model: str | None = None
-    config_changes: int = 0
-    """`session.updated` events that changed the effective configuration."""
-    events_client: int = 0
-    events_server: int = 0
-    events_recorder: int = 0
-    events_unknown: int = 0
-    unknown_types: str | None = None
-    """JSON object: type -> count, of types that this version doesn't know."""
-    turns: int = 0
-    responses: int = 0
-    interruptions: int = 0
-    tool_calls: int = 0
-    errors: int = 0
-    audio_in_ms: float = 0.0
-    generated_ms: float = 0.0
-    heard_ms: float = 0.0
-    metered_usd_nanos: int = 0
-    billed_usd_nanos: int = 0
-    """The sum of what could be priced; `unpriced` counts what could not."""
-    unpriced: int = 0
-    closed_by: str | None = None
-    """client, server, recorder."""
-    close_code: int | None = None
-    close_reason: str | None = None
-    events_lost: int = 0
-    """How many `seq` are missing."""
-    complete: bool = False
-    """seq 0..n without a hole, and the close was seen."""
-    incomplete_reason: str | None = None
-    """open, gap, recorder_died. None where complete."""
+from pipeline.domain.facts.row import Row
 
 
 class Turn(Row, frozen=True, kw_only=True):
@@ -107,6 +31,11 @@ class Turn(Row, frozen=True, kw_only=True):
     speech_stopped_elapsed_ms: float | None = None
     """When `speech_stopped` (or the client's `commit`) was seen."""
     user_speech_ms: float | None = None
+    """By the VAD's positions in the input audio, its padding and silence taken off."""
+    user_speech_reason: str | None = None
+    silence_duration_ms: int | None = None
+    """Of a server VAD: the silence in force when it said `speech_stopped`, which is taken off to find the end of
+    speech. The API's defaults differ by model, so it is never assumed."""
     first_output_elapsed_ms: float | None = None
     playout_end_elapsed_ms: float | None = None
     closed_elapsed_ms: float | None = None
@@ -132,15 +61,21 @@ class Turn(Row, frozen=True, kw_only=True):
     player's own word (WebRTC, SIP)."""
     tool_wait_ms: float | None = None
     """Sum over the turn's tool calls that were answered: arguments done to output seen."""
+    tool_wait_reason: str | None = None
     after_tool_ms: float | None = None
     """From the last output of a tool to the next first delta."""
+    after_tool_reason: str | None = None
     responses: int = 0
     tool_calls: int = 0
     interrupted: bool = False
     """The agent yielded the floor in this turn."""
-    generated_ms: float = 0.0
-    heard_ms: float = 0.0
-    unheard_ms: float = 0.0
+    generated_ms: float | None = None
+    """Agent speech in this turn, by the bytes of its audio."""
+    heard_ms: float | None = None
+    """What of it had been heard: as the player said (truncate; on WebRTC and SIP its buffer), else by the playout
+    clock."""
+    unheard_ms: float | None = None
+    audio_reason: str | None = None
 
 
 class Response(Row, frozen=True, kw_only=True):
@@ -169,9 +104,14 @@ class Response(Row, frozen=True, kw_only=True):
     model_latency_reason: str | None = None
     output_items: int = 0
     tool_calls: int = 0
-    generated_ms: float = 0.0
-    heard_ms: float = 0.0
-    unheard_ms: float = 0.0
+    voice: str | None = None
+    """In force when it began."""
+    metadata: str | None = None
+    """JSON object, as the client gave it with its request: what out-of-band responses are told apart by."""
+    generated_ms: float | None = None
+    heard_ms: float | None = None
+    unheard_ms: float | None = None
+    audio_reason: str | None = None
     heard_basis: str | None = None
     """truncate, playout, output_buffer. None where nothing was generated."""
     input_tokens: int | None = None
@@ -214,12 +154,16 @@ class Interruption(Row, frozen=True, kw_only=True):
     unheard_ms: float | None = None
     unheard_usd_nanos: int | None = None
     """Unheard audio at the metered list's price for a minute of agent audio."""
+    audio_reason: str | None = None
+    """Why generated, heard or unheard are missing."""
     user_speech_ms: float | None = None
     transcript: str | None = None
     reason: str | None = None
     """In words: what decided the class."""
     yield_window_ms: int
     speech_min_ms: int
+    transcript_wait_ms: int
+    """The windows by which the class was decided."""
 
 
 class ToolCall(Row, frozen=True, kw_only=True):
@@ -233,8 +177,12 @@ class ToolCall(Row, frozen=True, kw_only=True):
     kind: str
     """function, mcp."""
     name: str | None = None
+    server_label: str | None = None
+    """Of an MCP call."""
     arguments: str | None = None
     output: str | None = None
+    error: str | None = None
+    """JSON, as the API reported why an MCP call failed."""
     status: str
     """called (no output yet), answered, failed (MCP), unanswered (the session ended first)."""
     response_id: str | None = None
@@ -262,116 +210,19 @@ class Transcript(Row, frozen=True, kw_only=True):
     """audio (a transcript of speech), text."""
     text: str | None = None
     reason: str | None = None
-    """Why there is no text: transcription_failed."""
+    """Why there is no text."""
     turn_index: int | None = None
     response_id: str | None = None
     at: datetime
     elapsed_ms: float
     """When the text was final. Where it belongs in the talk is the turn's business."""
-
-
-class Cost(Row, frozen=True, kw_only=True):
-    """A priced thing, on both bases. Money is integer nano-dollars."""
-
-    key: ClassVar[tuple[str, ...]] = ("session_id", "seq", "kind")
-
-    seq: int
-    """response: of `response.created`; transcription: of its `completed`; input_audio: of the first append since the
-    last commit; session_time: of the session's close."""
-    kind: str
-    """response, transcription, input_audio, session_time."""
-    at: datetime
-    response_id: str | None = None
-    item_id: str | None = None
-    turn_index: int | None = None
-    model: str | None = None
-    audio_ms: float | None = None
-    """Audio in this thing: generated (response), appended (input_audio)."""
-    seconds: float | None = None
-    """As reported by the usage (transcription by duration)."""
-    input_text_tokens: int | None = None
-    input_audio_tokens: int | None = None
-    input_image_tokens: int | None = None
-    cached_text_tokens: int | None = None
-    cached_audio_tokens: int | None = None
-    cached_image_tokens: int | None = None
-    output_text_tokens: int | None = None
-    output_audio_tokens: int | None = None
-    metered_usd_nanos: int | None = None
-    metered_list: str | None = None
-    metered_reason: str | None = None
-    """Why there is no metered cost, or only that of the audio because the text tokens are unknown: not_metered (costs
-    nothing of its own on this basis), in_progress, no_usage, no_details, zero_usage, no_price."""
-    billed_usd_nanos: int | None = None
-    billed_list: str | None = None
-    billed_reason: str | None = None
-    """Why there is no billed cost: not_billed (billed with something else), in_progress, no_usage, no_details (tokens
-    not split by kind), zero_usage (of a response that did work), no_price, unknown_model. `unpriced` of sessions and
-    minutes counts all but the first two."""
-    estimated: bool = False
-    """The usage lacked details (cached tokens not split): priced by the documented rule."""
-
-
-class AudioMinute(Row, frozen=True, kw_only=True):
-    """A UTC minute of a session: audio in, generated, heard, and its cost on both bases."""
-
-    key: ClassVar[tuple[str, ...]] = ("session_id", "minute")
-
-    minute: datetime
-    model: str | None = None
-    audio_in_ms: float = 0.0
-    generated_ms: float = 0.0
-    heard_ms: float = 0.0
-    """Of the audio generated in this minute, how much was heard."""
-    metered_usd_nanos: int = 0
-    billed_usd_nanos: int = 0
-    unpriced: int = 0
-    """Things in this minute whose billed cost is unknown."""
-
-
-class SessionError(Row, frozen=True, kw_only=True):
-    """An `error` event, failed response, abnormal close or rate-limit wait."""
-
-    key: ClassVar[tuple[str, ...]] = ("session_id", "seq")
-
-    seq: int
-    kind: str
-    """error_event, response_failed, transcription_failed, abnormal_close, rate_limited."""
-    code: str | None = None
-    error_type: str | None = None
-    message: str | None = None
-    param: str | None = None
-    client_event_id: str | None = None
-    response_id: str | None = None
-    at: datetime
-    elapsed_ms: float
-
-
-class Gap(Row, frozen=True, kw_only=True):
-    """A hole in `seq`: events seen but never logged."""
-
-    key: ClassVar[tuple[str, ...]] = ("session_id", "seq")
-
-    seq: int
-    """The first that is missing."""
-    count: int
-    reason: str | None = None
-    """As the recorder gave it in `events.lost`: disk_full, journal_full, too_large, ... None where it could not."""
-    at: datetime
-    """When the next event was seen."""
-
-
-Fact = Session | Turn | Response | Interruption | ToolCall | Transcript | Cost | AudioMinute | SessionError | Gap
-
-TABLES: dict[str, type[Row]] = {
-    "sessions": Session,
-    "turns": Turn,
-    "responses": Response,
-    "interruptions": Interruption,
-    "tool_calls": ToolCall,
-    "transcripts": Transcript,
-    "costs": Cost,
-    "audio_minutes": AudioMinute,
-    "session_errors": SessionError,
-    "gaps": Gap,
-}
+    phase: str | None = None
+    """Of an agent that thinks aloud: commentary, final_answer."""
+    first_delta_lag_ms: float | None = None
+    """Of user speech: from its commit seen to the first delta of its transcription seen."""
+    first_delta_lag_reason: str | None = None
+    completion_lag_ms: float | None = None
+    """Of user speech: from its commit seen to its final transcript seen."""
+    completion_lag_reason: str | None = None
+    stream_elapsed_ms: float | None = None
+    """Of a translation: the API's own clock at the first piece of this text. Other texts have none."""
