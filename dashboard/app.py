@@ -1,31 +1,75 @@
 """The script that Streamlit runs for each page view: which pages there are. Started by `dashboard.run`."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
-from dashboard import overview_page, session_page, sessions_page
+from dashboard import (
+    addresses,
+    compare_page,
+    cost_page,
+    interruptions_page,
+    latency_page,
+    live_page,
+    overview_page,
+    quality_page,
+    session_page,
+    sessions_page,
+    sql_page,
+    tools_page,
+)
+from dashboard.addresses import Address
+from dashboard.settings import from_environment
+from dashboard.sign_in_page import account, door, signed_in
 
 ASSETS: Final = Path(__file__).parent / "assets"
-STYLE: Final = """<style>
-.stMainBlockContainer {padding: 4.2rem 2.2rem 3rem; max-width: 1680px;}
-@media (max-width: 640px) {.stMainBlockContainer {padding: 4rem 0.9rem 2rem;}}
-[data-stale="true"] {opacity: 1 !important; transition: none !important;}
-.stMetric, .stDataFrame {font-variant-numeric: tabular-nums;}
-</style>"""
-"""More of the screen for figures that stand under one another; and no fading out of what is being renewed."""
+PAGES: Final[dict[Address, Callable[[], None]]] = {
+    addresses.OVERVIEW: overview_page.page,
+    addresses.LIVE: live_page.page,
+    addresses.SESSIONS: sessions_page.page,
+    addresses.SESSION: session_page.page,
+    addresses.LATENCY: latency_page.page,
+    addresses.INTERRUPTIONS: interruptions_page.page,
+    addresses.COST: cost_page.page,
+    addresses.TOOLS: tools_page.page,
+    addresses.QUALITY: quality_page.page,
+    addresses.COMPARE: compare_page.page,
+    addresses.SQL: sql_page.page,
+}
+"""In the order in which they stand in the navigation."""
 
 
 def main() -> None:
     """Lay out the page that the address names."""
+    addresses.take_over()
     # The mark is a file of ours: a material icon as the page's icon would be fetched from elsewhere.
     st.set_page_config(page_title="Calltape", page_icon=str(ASSETS / "mark.svg"), layout="wide")
     st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "mark.svg"), size="medium")
-    st.html(STYLE)
-    overview = st.Page(overview_page.page, title="Overview", icon=":material/monitoring:", default=True)
-    sessions = st.Page(sessions_page.page, title="Sessions", icon=":material/list:", url_path="sessions")
-    st.navigation([overview, sessions, session_page.address()], position="top").run()
+    st.html(ASSETS / "style.css")
+    settings = from_environment()
+    if settings.signs_in:
+        found = signed_in(settings)
+        if not found.may_look:
+            door(found)
+            return
+        account(found)
+    st.navigation([_page(address, run) for address, run in PAGES.items()], position="top").run()
+
+
+def _page(address: Address, run: Callable[[], None]) -> Page:
+    return st.Page(
+        run, title=address.title, icon=address.icon, url_path=address.path, default=not address.path,
+        help=address.help, visibility=_visibility(address),
+    )  # fmt: skip
+
+
+def _visibility(address: Address) -> Literal["visible", "hidden"]:
+    """A call's page stands in the navigation while a call is open on it; without one it has nothing to show."""
+    hidden = address == addresses.SESSION and not st.query_params.get("session")
+    return "hidden" if hidden else "visible"
 
 
 main()

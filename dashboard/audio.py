@@ -1,12 +1,11 @@
-"""A call's sound on the session's clock: the user left, the agent right, as samples, as WAV and as a wave's outline.
+"""A call's sound on the session's clock: which samples of which event stand where, and how they get there.
 
 The user's audio stands where it arrived at the ingest worker, the agent's where it was played: one delta after
 another from the moment the first was seen, and only as far as it was heard (METRICS sections 2 to 4).
 """
 
-import io
 import re
-import wave
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -15,19 +14,12 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[np.int16]
 
+CHANNELS = ("client", "server")
+"""Left, right."""
 JITTER_MS = 250.0
 """Audio that arrives this much later than the stream so far would have it still joins on without a hole: networks
 bunch packets, microphones don't pause for it."""
-
-
-class Chunk(msgspec.Struct, frozen=True, kw_only=True):
-    """The audio of one event."""
-
-    source: str
-    """client, server."""
-    elapsed_ms: float
-    response_id: str | None = None
-    audio: bytes
+WAV_HEADER_BYTES = 44
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,26 +29,39 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     """pcm16, ulaw, alaw."""
     rate: int
 
+    def samples(self, size_bytes: int) -> int:
+        """How many samples so many bytes are; half a sample is none."""
+        return size_bytes // 2 if self.encoding == "pcm16" else size_bytes
+
+    def duration_ms(self, samples: int) -> float:
+        return samples * 1000 / self.rate
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """That an event carries audio, and how much. The audio itself is not needed to know where it stands."""
+
+    seq: int
+    source: str
+    """client, server."""
+    elapsed_ms: float
+    response_id: str | None = None
+    size_bytes: int
+    form: Format
+    """In force for it: see `formats`."""
+
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """Samples and where they begin on the session's clock."""
+    """Where an event's audio begins on the session's clock, and how many of its samples were heard."""
 
+    seq: int
     source: str
     start_ms: float
-    samples: Samples
-
-
-class Stereo(msgspec.Struct, frozen=True, kw_only=True):
-    """Two channels of one length that begin at `from_ms` of the session."""
-
-    rate: int
-    from_ms: float
-    user: Samples
-    agent: Samples
+    samples: int
+    form: Format
 
     @property
-    def duration_ms(self) -> float:
-        return len(self.user) * 1000 / self.rate
+    def end_ms(self) -> float:
+        return self.start_ms + self.form.duration_ms(self.samples)
 
 
 def audio_format(name: str | None) -> Format:
@@ -70,135 +75,107 @@ def audio_format(name: str | None) -> Format:
     return Format(encoding="pcm16", rate=int(rate.group()) if rate else 24_000)
 
 
-def stereo(
-    chunks: Iterable[Chunk],
-    heard_ms: Mapping[str, float],
-    *,
-    user_format: Format,
-    agent_format: Format,
-    from_ms: float,
-    until_ms: float,
-) -> Stereo:
-    """Both sides between two moments of the session, silence where nobody's audio was.
+def placed(carried: Iterable[Carried], heard_ms: Mapping[str, float]) -> list[Placed]:
+    """Where all audio of a call stands, given in the order in which it was seen.
 
     `heard_ms` says for each response how much of it was heard; one that isn't named was heard to its end.
     """
-    rate = max(user_format.rate, agent_format.rate)
-    length = max(0, round((until_ms - from_ms) * rate / 1000))
-    sides = {"client": np.zeros(length, np.int16), "server": np.zeros(length, np.int16)}
-    ordered = list(chunks)
-    for placed in (*_user(ordered, user_format), *_agent(ordered, agent_format, heard_ms)):
-        own = user_format.rate if placed.source == "client" else agent_format.rate
-        _lay(
-            sides[placed.source],
-            _resampled(placed.samples, own, rate),
-            round((placed.start_ms - from_ms) * rate / 1000),
-        )
-    return Stereo(rate=rate, from_ms=from_ms, user=sides["client"], agent=sides["server"])
+    ordered = list(carried)
+    return [*_user(ordered), *_agent(ordered, heard_ms)]
 
 
-def wav(*channels: Samples, rate: int) -> bytes:
-    """A WAV file of 16-bit PCM with the channels interleaved."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(len(channels))
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes(np.stack(channels, axis=1).astype("<i2").tobytes())
-    return file.getvalue()
+def lay(frames: Samples, where: Placed, audio: bytes, rate: int, first: int = 0) -> None:
+    """Write an event's audio into its channel of `frames`, shaped (frames, 2) at `rate`, as far as it lies on them.
+
+    `frames` are those of the call from its `first` one on.
+    """
+    samples = _resampled(_decoded(audio, where.form)[: where.samples], where.form.rate, rate)
+    at = round(where.start_ms * rate / 1000) - first
+    begin, end = max(at, 0), min(at + len(samples), len(frames))
+    if begin < end:
+        frames[begin:end, CHANNELS.index(where.source)] = samples[begin - at : end - at]
 
 
-class Peak(msgspec.Struct, frozen=True, kw_only=True):
-    """How loud a moment is, from 0 to 1 of full scale."""
-
-    at_s: float
-    loudness: float
-
-
-def outline(samples: Samples, *, rate: int, from_ms: float, points: int) -> list[Peak]:
-    """The loudest sample of each of at most so many equal stretches."""
-    size = max(1, -(-len(samples) // points))
-    whole = np.abs(np.pad(samples, (0, -len(samples) % size)).astype(np.int32)).reshape(-1, size)
-    step_s = size / rate
-    return [
-        Peak(at_s=from_ms / 1000 + (place + 0.5) * step_s, loudness=float(peak) / 32_768)
-        for place, peak in enumerate(whole.max(axis=1) if len(samples) else ())
-    ]
+def wav_header(frames: int, rate: int) -> bytes:
+    """What stands before the interleaved samples in a stereo WAV file of 16-bit PCM."""
+    block, size = 4, frames * 4
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        *(b"RIFF", WAV_HEADER_BYTES - 8 + size, b"WAVE"),
+        *(b"fmt ", 16, 1, 2, rate, rate * block, block, 16),
+        *(b"data", size),
+    )
 
 
-def _user(chunks: Iterable[Chunk], form: Format) -> Iterator[Placed]:
+def _user(carried: Iterable[Carried]) -> Iterator[Placed]:
     """Audio lies where it was captured, as far as its arrival tells.
 
     Within a stream without a pause the packet that was delayed least gives the clock for all: one that came late, or
     a burst that catches up, moves nothing.
     """
     end = 0.0
-    for stream in _streams(chunks, form):
+    for stream in _streams(carried):
         start = max(end, stream.start_ms)
-        samples = np.concatenate(stream.samples)
         end = start + stream.duration_ms
-        yield Placed(source="client", start_ms=start, samples=samples)
+        for seq, samples, form in stream.parts:
+            yield Placed(seq=seq, source="client", start_ms=start, samples=samples, form=form)
+            start += form.duration_ms(samples)
 
 
 class _Stream(msgspec.Struct):
     """Audio of the user without a pause, while it is collected."""
 
     first_ms: float
-    """When its first chunk was seen."""
+    """When its first event was seen."""
     start_ms: float
     duration_ms: float = 0.0
-    samples: list[Samples] = []
+    parts: list[tuple[int, int, Format]] = []
+    """`seq`, samples and what they are."""
 
     def continued_by(self, seen_ms: float, duration_ms: float) -> bool:
-        """Whether a chunk belongs to it: it comes without a pause, and not with far more than there was time for."""
+        """Whether audio belongs to it: it comes without a pause, and not with far more than there was time for."""
         pause_ms = seen_ms - duration_ms - (self.start_ms + self.duration_ms)
         sent_at_once = seen_ms - self.first_ms < JITTER_MS
         return pause_ms < JITTER_MS and (pause_ms > -JITTER_MS or sent_at_once)
 
 
-def _streams(chunks: Iterable[Chunk], form: Format) -> Iterator[_Stream]:
+def _streams(carried: Iterable[Carried]) -> Iterator[_Stream]:
     stream: _Stream | None = None
-    for chunk in chunks:
-        if chunk.source != "client":
+    for one in carried:
+        if one.source != "client":
             continue
-        samples = _decoded(chunk.audio, form)
-        duration = len(samples) * 1000 / form.rate
-        if stream is not None and not stream.continued_by(chunk.elapsed_ms, duration):
+        samples = one.form.samples(one.size_bytes)
+        duration = one.form.duration_ms(samples)
+        if stream is not None and not stream.continued_by(one.elapsed_ms, duration):
             yield stream
             stream = None
         if stream is None:
-            stream = _Stream(first_ms=chunk.elapsed_ms, start_ms=chunk.elapsed_ms - duration)
-        stream.samples.append(samples)
+            stream = _Stream(first_ms=one.elapsed_ms, start_ms=one.elapsed_ms - duration)
+        stream.parts.append((one.seq, samples, one.form))
         stream.duration_ms += duration
-        stream.start_ms = min(stream.start_ms, chunk.elapsed_ms - stream.duration_ms)
+        stream.start_ms = min(stream.start_ms, one.elapsed_ms - stream.duration_ms)
     if stream is not None:
         yield stream
 
 
-def _agent(chunks: Iterable[Chunk], form: Format, heard_ms: Mapping[str, float]) -> Iterator[Placed]:
+def _agent(carried: Iterable[Carried], heard_ms: Mapping[str, float]) -> Iterator[Placed]:
     """The playout clock: a delta is played when it was seen, or after the one before it, until the answer was cut."""
     playout_end = 0.0
     played: dict[str, float] = {}
-    for chunk in chunks:
-        if chunk.source == "server":
-            response = chunk.response_id or ""
-            left = heard_ms.get(response, float("inf")) - played.get(response, 0.0)
-            samples = _decoded(chunk.audio, form)
-            if left < float("inf"):
-                samples = samples[: max(0, round(left * form.rate / 1000))]
-            duration = len(samples) * 1000 / form.rate
-            if duration:
-                start = max(playout_end, chunk.elapsed_ms)
-                playout_end = start + duration
-                played[response] = played.get(response, 0.0) + duration
-                yield Placed(source="server", start_ms=start, samples=samples)
-
-
-def _lay(track: Samples, samples: Samples, at: int) -> None:
-    """Write the samples on the track, as far as they lie on it."""
-    begin, end = max(at, 0), min(at + len(samples), len(track))
-    if begin < end:
-        track[begin:end] = samples[begin - at : end - at]
+    for one in carried:
+        if one.source != "server":
+            continue
+        response, form = one.response_id or "", one.form
+        samples = form.samples(one.size_bytes)
+        left = heard_ms.get(response, float("inf")) - played.get(response, 0.0)
+        if left < form.duration_ms(samples):
+            samples = max(0, round(left * form.rate / 1000))
+        duration = form.duration_ms(samples)
+        if duration:
+            start = max(playout_end, one.elapsed_ms)
+            playout_end = start + duration
+            played[response] = played.get(response, 0.0) + duration
+            yield Placed(seq=one.seq, source="server", start_ms=start, samples=samples, form=form)
 
 
 def _decoded(audio: bytes, form: Format) -> Samples:

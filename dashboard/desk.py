@@ -1,60 +1,97 @@
 """The desk at which pages ask: hands a query to the dataset, and keeps its answer for as long as the rows stand."""
 
 import threading
+import time
 from collections.abc import Callable, Hashable
-from pathlib import Path
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import duckdb
+import msgspec
 from duckdb import DuckDBPyConnection
 
-from pipeline.dataset import AudioEvent, Reader, Status
+from pipeline.dataset import Reader
+from pipeline.dataset_store import Where
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 KEPT_MAX = 512
-"""Answers kept at a time; when it is full all are dropped, and asked for again."""
+"""Answers kept at a time; when it is full the oldest is dropped, and asked for again."""
+DEAR_S = 0.05
+"""An answer that took longer is kept for a while also when rows have changed since."""
+SHARE = 20
+"""Kept for so many times as long as it took: however many pages look, a question takes a twentieth of a core."""
+
+LATELY_S = 0.7
+"""Less than the time after which a page of calls in progress is renewed."""
 
 
-class Dataset(Protocol):
-    """What the pages need of a dataset; `pipeline.dataset.Reader` is one."""
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found, on which rows, when and how long it took."""
 
-    @property
-    def snapshot(self) -> int: ...
+    value: Any
+    snapshot: int
+    at_s: float
+    took_s: float
 
-    def cursor(self) -> DuckDBPyConnection: ...
+    def holds(self, snapshot: int, now_s: float) -> bool:
+        """Whether it may still be given: no row has changed, or it was dear and is not old."""
+        dear = self.took_s >= DEAR_S and now_s - self.at_s < SHARE * self.took_s
+        return self.snapshot == snapshot or dear
 
-    def message(self, session_id: str, seq: int) -> bytes: ...
+    def is_recent(self, snapshot: int, now_s: float) -> bool:
+        """Whether it may still be given where only what is recent is wanted: however many look, it is asked once."""
+        return self.snapshot == snapshot or now_s - self.at_s < LATELY_S
 
-    def session_audio(self, session_id: str) -> list[AudioEvent]: ...
 
-    def status(self) -> Status | None: ...
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A cursor, and the rows that it sees. There are never more than questions are asked at one time."""
+
+    cursor: DuckDBPyConnection
+    snapshot: int
 
 
 class Desk:
     """Answers to queries. Safe to share between threads; what it gives must not be changed."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Reader, clock: Callable[[], float] = time.monotonic) -> None:
         self.dataset = dataset
+        self._clock = clock
         self._lock = threading.Lock()
-        self._snapshot = -1
-        self._kept: dict[Hashable, object] = {}
+        self._kept: dict[Hashable, Answer] = {}
+        self._idle: list[Opened] = []
 
     def ask(self, query: Callable[Concatenate[DuckDBPyConnection, P], T], *arguments: P.args, **named: P.kwargs) -> T:
-        """The answer to a query as of now; the kept one where no row has changed since it was given."""
+        """The answer to a query; a kept one while no row has changed since, and of a dear one a little longer."""
+        return self._kept_or_fresh(Answer.holds, query, *arguments, **named)
+
+    def lately(
+        self, query: Callable[Concatenate[DuckDBPyConnection, P], T], *arguments: P.args, **named: P.kwargs
+    ) -> T:
+        """The same, but never older than LATELY_S, however dear: for what is looked at while it happens."""
+        return self._kept_or_fresh(Answer.is_recent, query, *arguments, **named)
+
+    def _kept_or_fresh(
+        self,
+        good: Callable[[Answer, int, float], bool],
+        query: Callable[Concatenate[DuckDBPyConnection, P], T],
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
         key = (query, arguments, tuple(sorted(named.items())))
-        snapshot = self.dataset.snapshot
+        snapshot, begun_s = self.dataset.snapshot, self._clock()
         with self._lock:
-            if snapshot != self._snapshot or len(self._kept) >= KEPT_MAX:
-                self._snapshot, self._kept = snapshot, {}
-            elif key in self._kept:
-                return self._kept[key]  # type: ignore[return-value]  # the key holds the query, which gives a T
-        answer = self.fresh(query, *arguments, **named)
+            kept = self._kept.get(key)
+        if kept is not None and good(kept, snapshot, begun_s):
+            return kept.value  # type: ignore[no-any-return]  # the key holds the query, which gives a T
+        value = self.fresh(query, *arguments, **named)
+        ended_s = self._clock()
         with self._lock:
-            if snapshot == self._snapshot:
-                self._kept[key] = answer
-        return answer
+            self._kept.pop(key, None)
+            self._kept[key] = Answer(value=value, snapshot=snapshot, at_s=ended_s, took_s=ended_s - begun_s)
+            if len(self._kept) > KEPT_MAX:
+                del self._kept[next(iter(self._kept))]
+        return value
 
     def fresh(self, query: Callable[Concatenate[DuckDBPyConnection, P], T], *arguments: P.args, **named: P.kwargs) -> T:
         """The answer without keeping it, for questions about the very moment."""
@@ -65,13 +102,27 @@ class Desk:
             return self._run(query, *arguments, **named)
 
     def _run(self, query: Callable[Concatenate[DuckDBPyConnection, P], T], *arguments: P.args, **named: P.kwargs) -> T:
-        cursor = self.dataset.cursor()
+        """Ask at a cursor that is at hand, if no row has changed since it was opened: opening one takes 7 ms."""
+        snapshot = self.dataset.snapshot
+        with self._lock:
+            stale = [one for one in self._idle if one.snapshot != snapshot]
+            self._idle = [one for one in self._idle if one.snapshot == snapshot]
+            opened = self._idle.pop() if self._idle else None
+        for one in stale:
+            one.cursor.close()
+        if opened is None:
+            opened = Opened(cursor=self.dataset.cursor(), snapshot=snapshot)
+        # A cursor at which something failed is not used again: it may look for files that are gone.
         try:
-            return query(cursor, *arguments, **named)
-        finally:
-            cursor.close()
+            value = query(opened.cursor, *arguments, **named)
+        except BaseException:
+            opened.cursor.close()
+            raise
+        with self._lock:
+            self._idle.append(opened)
+        return value
 
 
-def open_desk(dataset_dir: Path) -> Desk:
-    """A desk at the dataset of a folder, which need not exist yet."""
-    return Desk(Reader(dataset_dir))
+def open_desk(place: Where) -> Desk:
+    """A desk at a dataset, which need not exist yet."""
+    return Desk(Reader(place))

@@ -1,8 +1,10 @@
 """A call's recorded events: filters, a page of them, and the chosen one's message as it was sent."""
 
+from typing import Literal
+
 import streamlit as st
 
-from dashboard import wording
+from dashboard import definitions, wording
 from dashboard.desk import Desk
 from dashboard.frame import grid, guarded
 from dashboard.queries import events
@@ -34,26 +36,37 @@ def _events(desk: Desk, _settings: DashboardSettings, session_id: str) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.caption(f"{wording.count(found, 'event')}. Choose one to see its message.")
-        line = _table(lines)
+        line = event_table(lines, key="events", height=420)
     with right:
         if line is None:
             st.caption("No event chosen.")
         else:
-            _message(desk, session_id, line)
+            message(desk, session_id, line)
 
 
 def _filter(types: list[events.EventType]) -> EventFilter:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        sources = st.pills("From", ["client", "server", "recorder"], selection_mode="multi", key="sources")
+        sources = st.pills(
+            "From", ["client", "server", "recorder"], selection_mode="multi", key="sources",
+            help=definitions.COLUMNS["source"],
+        )  # fmt: skip
         names = st.multiselect(
-            "Types", sorted({found.type for found in types}), key="types", placeholder="all types", width=320
-        )
-        text = st.text_input("Containing", key="containing", placeholder="text in type or message", width=220)
-        audio = st.toggle("With audio events", key="audio-events")
+            "Types", sorted({found.type for found in types}), key="types", placeholder="all types", width=320,
+            help=definitions.COLUMNS["type"],
+        )  # fmt: skip
+        text = st.text_input(
+            "Containing", key="containing", placeholder="text in type or message", width=220,
+            help="Events in whose type or message it occurs. Capitals don't matter.",
+        )  # fmt: skip
+        audio = st.toggle(
+            "With audio events", key="audio-events",
+            help="Those that carry nothing but sound are most of all events, and left out of the list otherwise.",
+        )  # fmt: skip
     return EventFilter(sources=tuple(sources), types=tuple(names), text=(text or "").strip(), audio=audio)
 
 
-def _table(lines: list[EventLine]) -> EventLine | None:
+def event_table(lines: list[EventLine], *, key: str, height: int | Literal["content"]) -> EventLine | None:
+    """The events as a table; gives the chosen one."""
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     picked = grid(
         lines,
@@ -65,13 +78,13 @@ def _table(lines: list[EventLine]) -> EventLine | None:
             "size_bytes": number("bytes", format="%,d", width=75),
             "start": text("message", width="large"),
         },
-        on_select="rerun", selection_mode="single-row", height=420, key="events",
+        on_select="rerun", selection_mode="single-row", height=height, key=key,
     )  # fmt: skip
     rows = [row for row in picked.selection.rows if row < len(lines)]
     return lines[rows[0]] if rows else None
 
 
-def _message(desk: Desk, session_id: str, line: EventLine) -> None:
+def message(desk: Desk, session_id: str, line: EventLine) -> None:
     """The message byte for byte, from the archive."""
     st.caption(f"Event {line.seq} · {line.source} · {line.type} · {wording.moment(line.seen_at)}")
     try:
@@ -89,5 +102,5 @@ def _message(desk: Desk, session_id: str, line: EventLine) -> None:
         st.code(text, language=None, wrap_lines=True, height=380)
     st.download_button(
         "Download the message as sent", message, file_name=f"{session_id}-{line.seq}.json", on_click="ignore",
-        icon=":material/download:",
+        icon=":material/download:", key=f"message-{line.seq}",
     )  # fmt: skip

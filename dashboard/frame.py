@@ -4,17 +4,18 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 import msgspec
 import streamlit as st
 
-from dashboard import wording
+from dashboard import definitions, wording
 from dashboard.charts import table
 from dashboard.desk import Desk, open_desk
 from dashboard.settings import DashboardSettings, from_environment
+from dashboard.sign_in_page import signed_in
 from pipeline.dataset import Status
+from pipeline.dataset_store import DatasetUrl, Where
 
 P = ParamSpec("P")
 
@@ -25,10 +26,16 @@ BEHIND_BYTES = 1_000_000
 STATUS_OLD_S = 10
 """A running pipeline renews its status each second."""
 
+LONG_ROWS = 14
+LONG_PX = 520
+"""A longer table scrolls in itself: what stands below it is not pushed off the page."""
+NAME_PX = 130
+"""Of a column of names of models or classes: cut off, `gpt-realtime-mini` read as another model."""
 
-@st.cache_resource(show_spinner=False)
-def _desk(dataset_dir: Path) -> Desk:
-    return open_desk(dataset_dir)
+
+@st.cache_resource(show_spinner=False, hash_funcs={DatasetUrl: repr})
+def _desk(place: Where) -> Desk:
+    return open_desk(place)
 
 
 def guarded(page: Callable[Concatenate[Desk, DashboardSettings, P], None]) -> Callable[P, None]:
@@ -37,8 +44,11 @@ def guarded(page: Callable[Concatenate[Desk, DashboardSettings, P], None]) -> Ca
     @functools.wraps(page)
     def safe(*arguments: P.args, **named: P.kwargs) -> None:
         settings = from_environment()
+        if settings.signs_in and not signed_in(settings).may_look:
+            # A part that renews itself outlives the sign-in: the page made anew shows the door.
+            st.rerun()
         try:
-            page(_desk(settings.dataset_dir), settings, *arguments, **named)
+            page(_desk(settings.place), settings, *arguments, **named)
         except Exception as error:  # noqa: BLE001  # the top of a page: whatever broke, the reader gets words
             _log.exception("page failed")
             _failure(settings, error)
@@ -48,7 +58,7 @@ def guarded(page: Callable[Concatenate[Desk, DashboardSettings, P], None]) -> Ca
 
 def _failure(settings: DashboardSettings, error: Exception) -> None:
     st.error(
-        f"**This page could not be made.** The dataset in `{settings.dataset_dir}` could not be read "
+        f"**This page could not be made.** The dataset in `{settings.place}` could not be read "
         f"({type(error).__name__}). The dashboard's log has the details.",
         icon=":material/error:",
     )
@@ -66,15 +76,30 @@ def now() -> datetime:
 
 def grid(rows: Sequence[msgspec.Struct], columns: dict[str, Any], **options: Any) -> Any:
     """A table of rows with these columns in this order, whose configuration is given by name."""
-    options = {"placeholder": wording.UNKNOWN, "height": "content"} | options
+    columns = explained(columns)
+    height = LONG_PX if len(rows) > LONG_ROWS else "content"
+    options = {"placeholder": wording.UNKNOWN, "height": height} | options
     return st.dataframe(table(rows), hide_index=True, column_order=list(columns), column_config=columns, **options)
+
+
+def explained(columns: dict[str, Any]) -> dict[str, Any]:
+    """The columns' configuration; one without words of its own to hover over has those that its name always has."""
+    return {
+        name: column | {"help": column["help"] or definitions.COLUMNS.get(name)} for name, column in columns.items()
+    }
+
+
+def drawn(chart: Any, title: str, words: str, *, alt: str, key: str, **options: Any) -> Any:
+    """A chart under its title, with the definition of what is drawn to hover over; gives what was clicked in it."""
+    st.markdown(f"**{title}**", help=words)
+    return st.altair_chart(chart, width="stretch", alt=alt, key=key, **options)
 
 
 def pipeline_note(status: Status | None, settings: DashboardSettings, at: datetime) -> None:
     """One line on how fresh the rows are; a warning where they are not."""
     if status is None:
         st.warning(
-            f"No pipeline has written to `{settings.dataset_dir}` yet. Start it with `calltape up` (everything) or "
+            f"No pipeline has written to `{settings.place}` yet. Start it with `calltape up` (everything) or "
             "`calltape pipeline`, and mind that its data_dir is the one of this dashboard.",
             icon=":material/warning:",
         )
@@ -124,6 +149,6 @@ def no_calls_yet(settings: DashboardSettings) -> None:
     st.code(f'client = AsyncOpenAI(websocket_base_url="{settings.relay_url}")   # that\'s all', language="python")
     st.markdown(
         "Any other client: replace `wss://api.openai.com/v1` in its URL by the address above, and keep everything "
-        "else as it is. Without a client of your own, run `calltape run`: it holds a few calls through the relay."
+        "else as it is. Without a client of your own, run `calltape call`: it holds a few calls through the relay."
     )
-    st.caption(f"This page reads `{settings.dataset_dir.resolve()}`.")
+    st.caption(f"This page reads `{settings.place}`.")

@@ -1,32 +1,25 @@
 """One call: its figures, its waterfall, its sound, its talk, its money and its events."""
 
-from typing import Literal
-
 import streamlit as st
-from streamlit.navigation.page import Page
 
+from dashboard import addresses
 from dashboard import session_parts as parts
 from dashboard import session_tables as tables
-from dashboard import sound, wording
+from dashboard.call_component import talk, waterfall
+from dashboard.chosen_part import chosen_section
+from dashboard.config_part import config_timeline
 from dashboard.desk import Desk
+from dashboard.downloads_part import downloads
 from dashboard.events_part import events_section
+from dashboard.explained_part import cost_arithmetic
 from dashboard.frame import guarded, now, pipeline_note
 from dashboard.queries import session as queries
-from dashboard.queries import timeline
 from dashboard.settings import DashboardSettings
-from dashboard.waterfall import waterfall
-from pipeline.domain import facts
-
-
-def address() -> Page:
-    """Where the page is; `?session=` names the call. It stands in the navigation while a call is open on it."""
-    shown: Literal["visible", "hidden"] = "visible" if st.query_params.get("session") else "hidden"
-    return st.Page(page, title="Session", icon=":material/graphic_eq:", url_path="session", visibility=shown)
 
 
 def link(session_id: str, label: str) -> None:
     """A link to a call's page."""
-    st.page_link(address(), label=label, query_params={"session": session_id})
+    addresses.link(addresses.SESSION, label, session=session_id)
 
 
 @guarded
@@ -37,10 +30,9 @@ def page(desk: Desk, settings: DashboardSettings) -> None:
     if found is None:
         _not_found(session_id)
         return
-    running = found.status == "open"
-    every = settings.refresh_seconds if running else None
-    st.fragment(_top, run_every=every)(session_id, running)
-    _sound(desk, found)
+    every = settings.refresh_seconds if found.status == "open" else None
+    st.fragment(_top, run_every=every)(session_id, every is not None)
+    st.fragment(_waterfall, run_every=every)(session_id)
     st.fragment(_details, run_every=every)(session_id)
     events_section(session_id)
 
@@ -58,7 +50,7 @@ def _not_found(session_id: str) -> None:
 
 @guarded
 def _top(desk: Desk, settings: DashboardSettings, session_id: str, running: bool) -> None:
-    """Header, figures and waterfall. Renews itself while the call runs, and the whole page when it has ended."""
+    """Header and figures. Renews itself while the call runs, and the whole page when it has ended."""
     found = desk.ask(queries.session, session_id)
     if found is None or (running and found.status != "open"):
         st.rerun()
@@ -66,52 +58,52 @@ def _top(desk: Desk, settings: DashboardSettings, session_id: str, running: bool
         pipeline_note(desk.dataset.status(), settings, now())
     parts.header(found)
     parts.figures(found, desk.ask(queries.figures, session_id), desk.ask(queries.waits, session_id))
-    pieces = desk.ask(timeline.pieces, session_id)
-    if not pieces:
-        st.info("Nothing has been said yet; the first turn appears here.", icon=":material/hourglass_empty:")
-        return
-    waves = sound.Outlines() if running else sound.outlines(desk, found)
-    chart = waterfall(pieces, until_s=found.duration_ms / 1000, user=waves.user, agent=waves.agent)
-    st.altair_chart(chart, width="stretch", key="waterfall", alt="Who spoke, waited, was heard or cut off, and when")
-    st.caption(
-        "Wait: light is endpointing, orange the wait on the wire with its length. Drag to move, shift and wheel to "
-        "zoom, double click to see the whole call again."
-    )
-
-
-def _sound(desk: Desk, found: facts.Session) -> None:
-    """Players for both sides. While a call runs its sound is made when asked for: it would change every second."""
-    if found.status == "open" and not st.button("Listen to the call so far", icon=":material/volume_up:"):
-        return
-    spans = sound.pieces(found)
-    names = [f"{wording.duration(begin)} to {wording.duration(end)}" for begin, end in spans]
-    name = names[0]
-    if len(names) > 1:
-        name = st.segmented_control("Part of the call", names, default=name, required=True, key="part")
-    made = sound.sound(desk, found, names.index(name))
-    if made is None:
-        st.caption("No audio was recorded in this call.")
-        return
-    parts.players(made, file_name=f"{found.session_id}.wav")
 
 
 @guarded
-def _details(desk: Desk, _settings: DashboardSettings, session_id: str) -> None:
+def _waterfall(desk: Desk, settings: DashboardSettings, session_id: str) -> None:
+    """The call on a time axis with its player, and below it how the chosen piece came about."""
+    found = desk.ask(queries.session, session_id)
+    if found is None:
+        return
+    chosen = waterfall(found)
+    st.caption(
+        "Drag to move, shift and wheel (or the bar below) to zoom, double click for the whole call. Click a piece to "
+        "see its events and arithmetic, beside the pieces to hear the call from there. The keys work, too.",
+        help="Waves: the user as the audio arrived at the ingest worker, the agent as it was played, and only as far "
+        "as it was heard. Wait: light is endpointing, dark the wait on the wire.",
+    )
+    if chosen is not None:
+        chosen_section(desk, settings.by_rules, found, chosen)
+
+
+@guarded
+def _details(desk: Desk, settings: DashboardSettings, session_id: str) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        parts.transcript(desk.ask(timeline.talk, session_id))
+        st.markdown("**Transcript**", help="What was said stands where it was said. Click to hear it from there.")
+        found = desk.ask(queries.session, session_id)
+        if found is not None:
+            talk(found)
     with right:
-        turns, tools, money, trouble, setup = st.tabs(["Turns", "Tools", "Cost", "Errors and gaps", "Configuration"])
+        turns, tools, money, trouble, setup, files = st.tabs(
+            ["Turns", "Tools", "Cost", "Errors and gaps", "Configuration", "Download"]
+        )
         with turns:
             tables.turn_table(desk.ask(queries.turns, session_id))
             tables.interruption_table(desk.ask(queries.interruptions, session_id))
         with tools:
             tables.tools(desk.ask(queries.tool_calls, session_id))
         with money:
-            tables.cost_tables(desk.ask(queries.costs_by_kind, session_id), desk.ask(queries.costs, session_id))
+            lines = desk.ask(queries.costs, session_id)
+            line = tables.cost_tables(desk.ask(queries.costs_by_kind, session_id), lines)
+            if line is not None and line.seq is not None and found is not None:
+                cost_arithmetic(desk, settings.by_rules, found, seq=line.seq, of=line.kind)
         with trouble:
             tables.trouble(desk.ask(queries.errors, session_id), desk.ask(queries.gaps, session_id))
         with setup:
-            found = desk.ask(queries.session, session_id)
+            config_timeline(desk.ask(queries.config_changes, session_id))
             if found is not None:
                 tables.configuration(found)
+        with files:
+            downloads(session_id)

@@ -7,8 +7,6 @@ import streamlit as st
 
 from dashboard import definitions, wording
 from dashboard.queries.session import Figures, Waits
-from dashboard.queries.timeline import Spoken
-from dashboard.sound import Sound
 from pipeline.domain import facts
 
 PLAIN: Final[dict[str, Any]] = {"delta_color": "off", "delta_arrow": "off", "border": True}
@@ -89,78 +87,3 @@ def _billed_per_minute(found: Figures) -> str:
     if found.unpriced:
         return f"{found.unpriced:,} unpriced"
     return f"{wording.dollars(found.billed_usd_per_minute)} per minute"
-
-
-def players(made: Sound, *, file_name: str) -> None:
-    """The whole call in stereo; each side alone and the file to take along behind a fold."""
-    st.caption(
-        "Audio: left the user, right the agent as heard.",
-        help="On the session's clock: the user as the audio arrived at the ingest worker, the agent as it was played, "
-        "and only as far as it was heard.",
-    )
-    st.audio(made.both, format="audio/wav", alt="Both sides of the call in stereo: the user left, the agent right")
-    with st.expander("Each side alone, and download"):
-        left, right = st.columns(2)
-        left.caption("User")
-        left.audio(made.user, format="audio/wav", alt="The user alone")
-        right.caption("Agent, as heard")
-        right.audio(made.agent, format="audio/wav", alt="The agent alone, as far as it was heard")
-        st.download_button(
-            "Download stereo WAV", made.both, file_name=file_name, mime="audio/wav", on_click="ignore",
-            icon=":material/download:",
-        )  # fmt: skip
-
-
-ICONS: Final = {
-    "user": ":material/person:",
-    "agent": ":material/graphic_eq:",
-    "tool": ":material/build:",
-    "interruption": ":material/front_hand:",
-    "error": ":material/error:",
-}
-
-
-def transcript(talk: Sequence[Spoken]) -> None:
-    """The talk in its order, with waits, tools and interruptions where they happened."""
-    st.markdown("**Transcript**", help="What was said stands where it was said; transcripts come in later.")
-    if not talk:
-        st.caption("No words yet: transcripts appear when the API has finished them.")
-        return
-    with st.container(height=520, border=True, gap="small", key="transcript"):
-        for spoken in talk:
-            _spoken(spoken)
-
-
-def _spoken(spoken: Spoken) -> None:
-    said = _plain(spoken.text) if spoken.text else f"*no words: {wording.words(spoken.note)}*"
-    match spoken.kind:
-        case "user" | "agent":
-            note = f"  \n:small[:gray[{_plain(spoken.note)}]]" if spoken.text and spoken.note else ""
-            wait = (
-                f" · waited {wording.milliseconds(spoken.latency_ms)} ({spoken.latency_is})"
-                if spoken.latency_ms
-                else ""
-            )
-            st.markdown(f"{_head(spoken)}:small[{wait}]  \n{said}{note}")
-        case "tool":
-            wait = f" · {wording.milliseconds(spoken.latency_ms)}" if spoken.latency_ms is not None else ""
-            st.markdown(f"{_head(spoken)}:small[{wait}]  \n`{_code(spoken.text)}` → `{_code(spoken.note)}`")
-        case "interruption":
-            wait = f", yielded in {wording.milliseconds(spoken.latency_ms)}" if spoken.latency_ms is not None else ""
-            st.markdown(f"{_head(spoken)} :orange[{said}{wait}]")
-        case _:
-            st.markdown(f"{_head(spoken)} :red[{said}]")
-
-
-def _head(spoken: Spoken) -> str:
-    turn = "" if spoken.turn_index is None else f" · turn {spoken.turn_index}"
-    return f"{ICONS[spoken.kind]} **{spoken.kind.capitalize()}** :small[{wording.position(spoken.at_s)}{turn}]"
-
-
-def _plain(text: str | None) -> str:
-    """Words as they are: nothing in them is markup."""
-    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+-.!|$:<>~" else mark for mark in text or "")
-
-
-def _code(text: str | None) -> str:
-    return (text or "").replace("`", "'")

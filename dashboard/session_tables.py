@@ -58,7 +58,7 @@ def interruption_table(found: Sequence[facts.Interruption]) -> None:
             "yielded": st.column_config.CheckboxColumn("yielded", help=definitions.YIELDED),
             "yielded_by": text("by"),
             "time_to_yield_ms": number("time to yield", format=ms, help=definitions.TIME_TO_YIELD),
-            "overlap_ms": number("overlap", format=ms),
+            "overlap_ms": number("overlap", format=ms, help=definitions.OVERLAP),
             "position_in_response_ms": number("into the answer", format=ms),
             "unheard_ms": number("unheard", format=ms, help=definitions.UNHEARD),
             "reason": text("why this class", width="large"),
@@ -109,20 +109,26 @@ def _payload(text: str | None) -> None:
         st.code(text, language=None, wrap_lines=True)
 
 
-def cost_tables(by_kind: Sequence[CostLine], lines: Sequence[CostLine]) -> None:
-    """What the call cost, by kind of thing and thing by thing."""
+def cost_tables(by_kind: Sequence[CostLine], lines: Sequence[CostLine]) -> CostLine | None:
+    """What the call cost, by kind of thing and thing by thing; gives the one that is chosen."""
     if not lines:
         st.caption("Nothing priced yet.")
-        return
-    st.caption("By kind", help=f"**Metered**: {definitions.METERED}\n\n**Billed**: {definitions.BILLED}")
+        return None
+    st.caption("By kind", help=definitions.BASES)
     grid(
-        by_kind, {"kind": st.column_config.TextColumn("what"), "count": _number("count"), **_money()}, key="cost-kinds"
+        by_kind,
+        {
+            "kind": st.column_config.TextColumn("what", help=definitions.KINDS_OF_COST),
+            "count": _number("count", "How many of them the call has."),
+            **_money(),
+        },
+        key="cost-kinds",
     )
-    st.caption("Each")
-    grid(
+    st.caption("Each. Choose one to see how its price came about.")
+    picked = grid(
         lines,
         {
-            "kind": st.column_config.TextColumn("what"),
+            "kind": st.column_config.TextColumn("what", help=definitions.KINDS_OF_COST),
             "turn_index": st.column_config.NumberColumn("turn", width=50),
             **_money(),
             "model": st.column_config.TextColumn("model"),
@@ -131,8 +137,12 @@ def cost_tables(by_kind: Sequence[CostLine], lines: Sequence[CostLine]) -> None:
                 "estimated", help="The usage lacked details (cached tokens not split): priced by the documented rule."
             ),
         },
+        on_select="rerun",
+        selection_mode="single-row",
         key="costs",
     )
+    rows = [row for row in picked.selection.rows if row < len(lines)]
+    return lines[rows[0]] if rows else None
 
 
 def _number(label: str, help_: str | None = None) -> ColumnConfig:
@@ -163,7 +173,7 @@ def trouble(errors: Sequence[facts.SessionError], gaps: Sequence[facts.Gap]) -> 
             errors,
             {
                 "seq": number("event"),
-                "kind": text("what"),
+                "kind": text("what", help=definitions.KINDS_OF_ERROR),
                 "code": text("code"),
                 "message": text("message", width="large"),
                 "param": text("parameter"),
@@ -176,7 +186,11 @@ def trouble(errors: Sequence[facts.SessionError], gaps: Sequence[facts.Gap]) -> 
     else:
         st.caption("No errors.")
     if gaps:
-        columns = {"seq": number("first missing"), "count": number("events lost"), "reason": text("why")}
+        columns = {
+            "seq": number("first missing", help=definitions.GAPS),
+            "count": number("events lost", help=definitions.EVENTS_LOST),
+            "reason": text("why"),
+        }
         grid(gaps, columns, placeholder="not known", key="gaps")
     else:
         st.caption("No gaps: every event that was seen is in the log.")

@@ -1,35 +1,35 @@
-"""What the dashboard can be told from outside: where the dataset lies and where the pages are served."""
+"""What the dashboard can be told from outside: where the dataset lies, where the pages are served, who may look."""
 
-import ipaddress
 import os
-from pathlib import Path
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from dashboard.hosts import is_loopback
+from dashboard.sign_in_settings import SignInSettings
+from pipeline.place import DatasetPlace
+from pipeline.rule_settings import RULE_KEYS, RuleSettings
 
 VARIABLE: Final = "CALLTAPE_DASHBOARD_SETTINGS"
 """How `run` hands its settings, as JSON, to the script that Streamlit executes once per page view."""
 
 
-class DashboardSettings(BaseModel):
-    """Settings of the dashboard; the defaults run on a laptop."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class DashboardSettings(DatasetPlace, RuleSettings, SignInSettings):
+    """Serve the pages: what was recorded, while it happens and afterwards."""
 
     host: str = Field(
         default="127.0.0.1",
-        description="Address to serve the pages on. Anything but a loopback address needs allow_public.",
+        description="Address to serve the pages on. Anything but a loopback address needs a sign-in or allow_public.",
     )
     port: int = Field(default=8902, ge=0, le=65_535, description="Port to serve the pages on; 0 takes any free one.")
     allow_public: bool = Field(
         default=False,
-        description="Serve on an address that others can reach. The pages have no sign-in: whoever reaches them can "
+        description="Serve without a sign-in on an address that others can reach. Whoever reaches the pages can then "
         "read and hear every call, so put a proxy that knows its users in front.",
     )
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="Host names under which a proxy serves the pages, beside localhost and the host."
     )
-    data_dir: Path = Field(default=Path("calltape-data"), description="The data directory that the pipeline fills.")
     relay_url: str = Field(
         default="ws://127.0.0.1:8900/v1",
         description="Base URL of the relay as clients reach it; shown where there are no calls yet.",
@@ -38,28 +38,33 @@ class DashboardSettings(BaseModel):
         default=1.0, ge=0.2, le=60, description="How often a page that shows calls in progress renews itself."
     )
 
+    console_seconds: float = Field(
+        default=10.0, ge=0.5, le=300, description="How long a question on the SQL page may take before it is stopped."
+    )
+    console_rows: int = Field(
+        default=10_000, ge=1, le=100_000, description="How many rows of an answer the SQL page shows and gives away."
+    )
+    audio_cache_mib: int = Field(
+        default=2048,
+        ge=64,
+        description="How much disk the sound of opened calls may take, in MiB (an hour is 345); "
+        "the longest unused goes first.",
+    )
+
     @property
-    def dataset_dir(self) -> Path:
-        return self.data_dir / "dataset"
+    def by_rules(self) -> RuleSettings:
+        """What the rows were computed by, and so what explains them."""
+        return RuleSettings.model_validate(self.model_dump(include=set(RULE_KEYS)))
 
     @model_validator(mode="after")
     def _public_only_when_allowed(self) -> Self:
-        if not self.allow_public and not is_loopback(self.host):
+        if not self.allow_public and not self.signs_in and not is_loopback(self.host):
             raise ValueError(
-                f"host {self.host!r} can be reached from other machines, and the pages have no sign-in: "
-                "keep 127.0.0.1, or set allow_public where a proxy or a firewall decides who may look"
+                f"host {self.host!r} can be reached from other machines, and the pages have no sign-in: keep "
+                "127.0.0.1, set up sign-in (oidc_url), or set allow_public where a proxy or a firewall decides who may "
+                "look"
             )
         return self
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address. A name other than localhost is taken to be public."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def from_environment() -> DashboardSettings:

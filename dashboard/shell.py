@@ -6,21 +6,34 @@ only then the root: two errors in the browser's console and two round trips on e
 
 from functools import cache
 from pathlib import Path
+from typing import Any, Final
 
 import streamlit
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
-PAGES = ("", "sessions", "session")
-"""Where a page may be opened; all lie one step below the root, so the root is `./` for each."""
+from dashboard import addresses
+
+ASSETS: Final = Path(__file__).parent / "assets"
 HEAD_ENDS = "</head>"
 SAYS_WHERE = "<script>window.__streamlit = {BACKEND_BASE_URL: new URL('./', window.location.href).href}</script>"
 
 
-def routes() -> list[Route]:
-    """One route for each address that a page may be opened on."""
-    return [Route(f"/{page}", _page) for page in PAGES]
+def routes() -> list[Route | Mount]:
+    """One route for each page, and our own files. All lie one step below the root, so it is `./` for each."""
+    pages = [Route(f"/{address.path}", _page) for address in addresses.ALL]
+    return [*pages, Mount("/assets", _Assets(directory=ASSETS))]
+
+
+class _Assets(StaticFiles):
+    """Our own scripts. The browser asks each time whether they are the same: they come with the next version."""
+
+    def file_response(self, *arguments: Any, **named: Any) -> Response:
+        answer = super().file_response(*arguments, **named)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
 
 
 def _page(_request: Request) -> HTMLResponse:

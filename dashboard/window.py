@@ -1,9 +1,11 @@
-"""Which stretch of time a page is about, from what the reader chose and the clock. Pure."""
+"""Which stretch of time and which calls a page is about, from what the reader chose and the clock. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from dashboard.queries.asking import Scope
+import msgspec
+
+from dashboard.queries.asking import FACETS, Scope
 
 RANGES: Final = {
     "15m": timedelta(minutes=15),
@@ -20,12 +22,42 @@ POINTS_MAX: Final = 60
 """A chart over time has at most so many stretches: each keeps enough turns for a percentile to mean something."""
 
 
-def scope(chosen: str, models: tuple[str, ...], now: datetime) -> Scope:
-    """The scope of a range, on whole minutes so that answers can be kept until the rows or the minute change."""
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What the reader chose in the filter bar."""
+
+    range: str = DEFAULT_RANGE
+    first_day: date | None = None
+    """Whole UTC days instead of the range, where either is given."""
+    last_day: date | None = None
+    facets: dict[str, tuple[str, ...]] = {}
+    """By the names of `FACETS`; other names are not looked at."""
+
+    @property
+    def words(self) -> str:
+        """The stretch as it reads in a sentence: `last 24h`, `2025-03-01 to 2025-03-02`, `all time`."""
+        if self.first_day or self.last_day:
+            return f"{self.first_day or 'the first call'} to {self.last_day or 'now'}"
+        return "all time" if self.range == "all" else f"last {self.range}"
+
+
+def scope(choice: Choice, now: datetime) -> Scope:
+    """The scope of a choice, on whole minutes so that answers can be kept until the rows or the minute change."""
     minute = now.astimezone(UTC).replace(second=0, microsecond=0)
-    length = RANGES.get(chosen, RANGES[DEFAULT_RANGE])
-    since = None if length is None else minute - length
-    return Scope(since=since, until=minute + timedelta(minutes=1), models=models)
+    since, until = _stretch(choice, minute)
+    return Scope(since=since, until=until, **{name: choice.facets.get(name, ()) for name in FACETS})
+
+
+def _stretch(choice: Choice, minute: datetime) -> tuple[datetime | None, datetime]:
+    until = minute + timedelta(minutes=1)
+    if choice.first_day or choice.last_day:
+        end = _midnight(choice.last_day + timedelta(days=1)) if choice.last_day else until
+        return (_midnight(choice.first_day) if choice.first_day else None), end
+    length = RANGES.get(choice.range, RANGES[DEFAULT_RANGE])
+    return (None if length is None else minute - length), until
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def step_s(first: datetime | None, last: datetime | None) -> int:

@@ -61,6 +61,24 @@ def rate(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.1f}"
 
 
+def change(now: float | None, before: float | None) -> str | None:
+    """`+12 %`, `-3.4 %`, `±0 %`; None where one is unknown or there is nothing to compare with."""
+    if now is None or not before:
+        return None
+    percent = 100 * (now - before) / abs(before)
+    digits = 0 if abs(percent) >= 9.95 else 1  # noqa: PLR2004  # 10 % needs no tenths
+    text = f"{percent:+,.{digits}f}"
+    return f"{'±0' if float(text.replace(',', '')) == 0 else text} %"
+
+
+def points(now: float | None, before: float | None) -> str | None:
+    """`+1.2 pp`: a difference of two percentages."""
+    if now is None or before is None:
+        return None
+    text = f"{now - before:+.1f}"
+    return f"{'±0' if float(text) == 0 else text} pp"
+
+
 def count(value: int, noun: str, plural: str = "") -> str:
     """`1 turn`, `2,310 turns`."""
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
@@ -94,3 +112,8 @@ def cohort(input_kind: str, ended_by: str | None, basis: str) -> str:
     ended = {"server_vad": "server VAD", "semantic_vad": "semantic VAD", "client": "push to talk"}
     kind = {"none": "greeting", "idle": "idle nudge"}.get(input_kind, input_kind)
     return " · ".join(part for part in (kind, ended.get(ended_by or "", ended_by), words(basis)) if part)
+
+
+def plain(text: str | None) -> str:
+    """Words as they are: nothing in them is markup."""
+    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+-.!|$:<>~" else mark for mark in text or "")

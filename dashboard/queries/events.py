@@ -1,5 +1,6 @@
 """The recorded events of one call: a page of them by filter, and what there is to filter by."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -54,6 +55,34 @@ def events(
     sql = EVENTS + CHOSEN + PAGE
     named = msgspec.structs.asdict(chosen)
     return ask_session(cursor, EventLine, session_id, sql, page_size=page_size, skip=skip, **named)
+
+
+BETWEEN = """
+from events
+where session_id = $session_id and date = $day
+    and elapsed_ns between ($from_s * 1e9)::bigint and ($until_s * 1e9)::bigint
+    and type not in ('input_audio_buffer.append', 'response.output_audio.delta', 'response.audio.delta')
+order by seq limit $at_most
+"""
+
+
+def between(
+    cursor: DuckDBPyConnection, session_id: str, *, from_s: float, until_s: float, at_most: int
+) -> list[EventLine]:
+    """The events between two moments of a call, without those that only carry audio."""
+    found = {"from_s": from_s, "until_s": until_s, "at_most": at_most}
+    return ask_session(cursor, EventLine, session_id, EVENTS + BETWEEN, **found)
+
+
+NUMBERED = """
+from events
+where session_id = $session_id and date = $day and list_contains($numbers::bigint[], seq) order by seq
+"""
+
+
+def numbered(cursor: DuckDBPyConnection, session_id: str, numbers: Sequence[int]) -> list[EventLine]:
+    """The events of these numbers."""
+    return ask_session(cursor, EventLine, session_id, EVENTS + NUMBERED, numbers=tuple(numbers))
 
 
 class Count(msgspec.Struct, frozen=True):

@@ -1,11 +1,17 @@
 """How long users waited. Percentiles are taken inside one cohort only: METRICS section 2 forbids mixing bases."""
 
+# The statements are put together from our own names; what was chosen is bound.
+# ruff: noqa: S608
+
 from datetime import datetime
 
 import msgspec
 from duckdb import DuckDBPyConnection
 
-from dashboard.queries.asking import Scope, ask_scoped
+from dashboard.queries.asking import FACETS, Scope, ask_scoped
+from dashboard.queries.percentiles import percentile, ranked
+
+MEASURES = ("perceived", "wire")
 
 
 class Cohort(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -18,12 +24,11 @@ class Cohort(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class CohortLatency(msgspec.Struct, frozen=True, kw_only=True):
-    """Both latencies of a cohort, each with the number of turns that it is of."""
+    """Both latencies of a cohort, in whole milliseconds, each with the number of turns that it is of."""
 
     input_kind: str
     speech_ended_by: str | None
     latency_basis: str
-    turns: int
     perceived: int
     perceived_p50_ms: float | None
     perceived_p90_ms: float | None
@@ -32,8 +37,6 @@ class CohortLatency(msgspec.Struct, frozen=True, kw_only=True):
     wire_p50_ms: float | None
     wire_p90_ms: float | None
     wire_p99_ms: float | None
-    endpointing_p50_ms: float | None
-    model_p50_ms: float | None
 
     @property
     def cohort(self) -> Cohort:
@@ -42,22 +45,32 @@ class CohortLatency(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-COHORTS = """
-select input_kind, speech_ended_by, coalesce(latency_basis, 'unknown') as latency_basis, count(*) as turns,
-    count(perceived_latency_ms) as perceived,
-    quantile_cont(perceived_latency_ms, 0.5) as perceived_p50_ms,
-    quantile_cont(perceived_latency_ms, 0.9) as perceived_p90_ms,
-    quantile_cont(perceived_latency_ms, 0.99) as perceived_p99_ms,
-    count(wire_latency_ms) as wire,
-    quantile_cont(wire_latency_ms, 0.5) as wire_p50_ms,
-    quantile_cont(wire_latency_ms, 0.9) as wire_p90_ms,
-    quantile_cont(wire_latency_ms, 0.99) as wire_p99_ms,
-    quantile_cont(endpointing_ms, 0.5) as endpointing_p50_ms,
-    quantile_cont(model_latency_ms, 0.5) as model_p50_ms
-from scoped_turns
-where perceived_latency_ms is not null or wire_latency_ms is not null
-group by 1, 2, 3
-order by input_kind = 'speech' desc, perceived desc, turns desc, input_kind, speech_ended_by, latency_basis
+def _counted(measure: str) -> str:
+    return f"""
+        select '{measure}' as measure, input_kind, speech_ended_by,
+            coalesce(latency_basis, 'unknown') as latency_basis, round({measure}_latency_ms)::integer as ms,
+            count(*) as n
+        from scoped_turns where {measure}_latency_ms is not null group by all
+    """
+
+
+def _of(measure: str) -> str:
+    names = ("p50", "p90", "p99")
+    given = [f"max({name}) filter (where measure = '{measure}') as {measure}_{name}_ms" for name in names]
+    return ", ".join([f"coalesce(max(total) filter (where measure = '{measure}'), 0)::bigint as {measure}", *given])
+
+
+COHORTS = f"""
+, counted as ({" union all ".join(_counted(measure) for measure in MEASURES)}),
+ranked as ({ranked("counted", "measure, input_kind, speech_ended_by, latency_basis")}),
+quantiles as (
+    select measure, input_kind, speech_ended_by, latency_basis, any_value(total) as total,
+        {percentile("p50")} as p50, {percentile("p90")} as p90, {percentile("p99")} as p99
+    from ranked group by all
+)
+select input_kind, speech_ended_by, latency_basis, {_of("perceived")}, {_of("wire")}
+from quantiles group by input_kind, speech_ended_by, latency_basis
+order by input_kind = 'speech' desc, perceived desc, wire desc, input_kind, speech_ended_by, latency_basis
 """
 
 
@@ -103,21 +116,25 @@ class LatencyPoint(msgspec.Struct, frozen=True, kw_only=True):
 
 OF_COHORT = """
 , measured as (
-    select opened_at, case $measure when 'perceived' then perceived_latency_ms else wire_latency_ms end as latency_ms
+    select *, case $measure when 'perceived' then perceived_latency_ms else wire_latency_ms end as latency_ms
     from scoped_turns
     where input_kind = $input_kind and speech_ended_by is not distinct from $speech_ended_by::varchar
         and coalesce(latency_basis, 'unknown') = $latency_basis
+        and case $measure when 'perceived' then perceived_latency_ms else wire_latency_ms end is not null
 )
 """
 
-OVER_TIME = """
+OVER_TIME = f"""
+, counted as (
+    select time_bucket(to_seconds($bucket_s), opened_at) as bucket, round(latency_ms)::integer as ms, count(*) as n
+    from measured group by all
+), ranked as ({ranked("counted", "bucket")})
 select bucket, turns, percentile, latency_ms
 from (
     unpivot (
-        select time_bucket(to_seconds($bucket_s), opened_at) as bucket, count(*) as turns,
-            quantile_cont(latency_ms, 0.5) as p50, quantile_cont(latency_ms, 0.9) as p90,
-            quantile_cont(latency_ms, 0.99) as p99
-        from measured where latency_ms is not null group by bucket
+        select bucket, any_value(total)::bigint as turns, {percentile("p50")} as p50, {percentile("p90")} as p90,
+            {percentile("p99")} as p99
+        from ranked group by bucket
     ) on p50, p90, p99 into name percentile value latency_ms
 ) order by bucket, percentile
 """
@@ -145,9 +162,8 @@ class LatencyBin(msgspec.Struct, frozen=True, kw_only=True):
 DISTRIBUTION = """
 select bin * $bin_ms as from_ms, (bin + 1) * $bin_ms as to_ms, count(*) as turns,
     count(*) / sum(count(*)) over () as share, bin = $bins - 1 as slower
-from (
-    select least(floor(latency_ms / $bin_ms), $bins - 1) as bin from measured where latency_ms is not null
-) group by bin order by bin
+from (select least(floor(latency_ms / $bin_ms), $bins - 1) as bin from measured)
+group by bin order by bin
 """
 
 
@@ -159,3 +175,28 @@ def distribution(
     return ask_scoped(
         cursor, LatencyBin, scope, sql, measure=measure, bin_ms=bin_ms, bins=bins, **msgspec.structs.asdict(cohort)
     )
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of a facet, and how long its turns of one cohort took."""
+
+    value: str
+    turns: int
+    p50_ms: float | None
+    p90_ms: float | None
+    p99_ms: float | None
+
+
+def by_facet(cursor: DuckDBPyConnection, scope: Scope, cohort: Cohort, measure: str, facet: str) -> list[Share]:
+    """The cohort's latency for each value of a facet (a key of `FACETS`), the most turns first."""
+    sql = f"""{OF_COHORT}
+    , told as (select session_id, {FACETS[facet]} as value from scope),
+    counted as (
+        select value, round(latency_ms)::integer as ms, count(*) as n from measured join told using (session_id)
+        group by all
+    ), ranked as ({ranked("counted", "value")})
+    select value, any_value(total)::bigint as turns, {percentile("p50")} as p50_ms, {percentile("p90")} as p90_ms,
+        {percentile("p99")} as p99_ms
+    from ranked group by value order by turns desc, value limit 50
+    """
+    return ask_scoped(cursor, Share, scope, sql, measure=measure, **msgspec.structs.asdict(cohort))

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 from duckdb import DuckDBPyConnection
 
-from dashboard.queries.asking import Scope, ask, ask_scoped
+from dashboard.queries.asking import Scope, ask_scoped
 
 
 class Headline(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +28,11 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: int
     metered_usd_per_minute: float | None
     billed_usd_per_minute: float | None
+    metered_usd_per_call: float | None
+    billed_usd_per_call: float | None
     interruptions_per_100_turns: float | None
     """Out of the spoken turns."""
+    time_to_yield_p50_ms: float | None
     unheard_s: float
     unheard_usd_nanos: int
     errors: int
@@ -37,31 +40,35 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
     events_lost: int
 
 
+# One scan of each table.
 HEADLINE = """
-select
-    (select count(*) from scope) as sessions,
-    (select count(*) from scope where status = 'open') as live,
-    (select count(*) from scope where status = 'closed') as closed,
-    (select count(*) from scope where status = 'closed' and complete) as complete,
-    (select count(*) from scoped_turns) as turns,
-    (select count(*) from scoped_turns where generated_ms > 0) as spoken_turns,
-    (select count(*) from scoped_interruptions) as interruptions,
-    (select count(*) from scoped_interruptions where yielded) as yielded,
-    talk.call_minutes, money.metered_usd_nanos, money.billed_usd_nanos, money.unpriced,
-    money.metered_usd_nanos / nullif(talk.call_minutes, 0) / 1e9 as metered_usd_per_minute,
-    money.billed_usd_nanos / nullif(talk.call_minutes, 0) / 1e9 as billed_usd_per_minute,
-    (select count(*) from scoped_interruptions) * 100.0
-        / nullif((select count(*) from scoped_turns where generated_ms > 0), 0) as interruptions_per_100_turns,
-    (select coalesce(sum(unheard_ms), 0.0) / 1000 from scoped_interruptions where yielded) as unheard_s,
-    (select coalesce(sum(unheard_usd_nanos), 0)::bigint from scoped_interruptions where yielded) as unheard_usd_nanos,
-    (select count(*) from scoped_errors) as errors,
-    (select count(distinct session_id) from scoped_errors) as sessions_with_errors,
-    (select coalesce(sum(count), 0)::bigint from scoped_gaps) as events_lost
+select calls.*, talk.*, cut.*, paid.*, wrong.*, gone.*,
+    paid.metered_usd_nanos / nullif(calls.call_minutes, 0) / 1e9 as metered_usd_per_minute,
+    paid.billed_usd_nanos / nullif(calls.call_minutes, 0) / 1e9 as billed_usd_per_minute,
+    paid.metered_usd_nanos / nullif(calls.sessions, 0) / 1e9 as metered_usd_per_call,
+    paid.billed_usd_nanos / nullif(calls.sessions, 0) / 1e9 as billed_usd_per_call,
+    cut.interruptions * 100.0 / nullif(talk.spoken_turns, 0) as interruptions_per_100_turns
 from (
+    select count(*) as sessions, count(*) filter (where status = 'open') as live,
+        count(*) filter (where status = 'closed') as closed,
+        count(*) filter (where status = 'closed' and complete) as complete,
+        (select coalesce(sum(minutes), 0.0) from call_time) as call_minutes
+    from scope
+) as calls, (
+    select count(*) as turns, count(*) filter (where generated_ms > 0) as spoken_turns from scoped_turns
+) as talk, (
+    select count(*) as interruptions, count(*) filter (where yielded) as yielded,
+        median(time_to_yield_ms) filter (where yielded) as time_to_yield_p50_ms,
+        coalesce(sum(unheard_ms) filter (where yielded), 0.0) / 1000 as unheard_s,
+        coalesce(sum(unheard_usd_nanos) filter (where yielded), 0)::bigint as unheard_usd_nanos
+    from scoped_interruptions
+) as cut, (
     select coalesce(sum(metered_usd_nanos), 0)::bigint as metered_usd_nanos,
         coalesce(sum(billed_usd_nanos), 0)::bigint as billed_usd_nanos, coalesce(sum(unpriced), 0)::bigint as unpriced
-    from scoped_minutes
-) as money, (select coalesce(sum(minutes), 0.0) as call_minutes from call_time) as talk
+    from scoped_audio_minutes
+) as paid, (
+    select count(*) as errors, count(distinct session_id) as sessions_with_errors from scoped_session_errors
+) as wrong, (select coalesce(sum(count), 0)::bigint as events_lost from scoped_gaps) as gone
 """
 
 
@@ -70,29 +77,17 @@ def headline(cursor: DuckDBPyConnection, scope: Scope) -> Headline:
     return found
 
 
-class Model(msgspec.Struct, frozen=True):
-    model: str
-
-
-MODELS = "select distinct coalesce(model, 'unknown') as model from sessions order by all"
-
-
-def models(cursor: DuckDBPyConnection) -> tuple[str, ...]:
-    """Every model that was ever recorded, for the filter."""
-    return tuple(found.model for found in ask(cursor, Model, MODELS))
-
-
 class Extent(msgspec.Struct, frozen=True, kw_only=True):
-    """When the scope's turns and calls began, first and last."""
+    """From where to where the scope's calls reach; None where it has none."""
 
     first_at: datetime | None
     last_at: datetime | None
 
 
 EXTENT = """
-select min(opened_at) as first_at, max(opened_at) as last_at
-from (select opened_at from scope union all select opened_at from scoped_turns)
-where opened_at >= coalesce($since::timestamptz, '-infinity'::timestamptz)
+select min(greatest(opened_at, coalesce($since::timestamptz, opened_at))) as first_at,
+    max(least(last_event_at, $until::timestamptz)) as last_at
+from scope
 """
 
 
@@ -152,7 +147,7 @@ select *, bucket + to_seconds($bucket_s * case basis when 'metered' then 0.06 el
 from (unpivot (
     select time_bucket(to_seconds($bucket_s), minute) as bucket,
         sum(metered_usd_nanos) / 1e9 as metered, sum(billed_usd_nanos) / 1e9 as billed
-    from scoped_minutes group by bucket
+    from scoped_audio_minutes group by bucket
 ) on metered, billed into name basis value usd)
 order by bucket, basis desc
 """
@@ -186,7 +181,7 @@ from call_time
 left join (
     select session_id, sum(metered_usd_nanos) as metered_nanos, sum(billed_usd_nanos) as billed_nanos,
         sum(unpriced) as unpriced
-    from scoped_minutes group by session_id
+    from scoped_audio_minutes group by session_id
 ) as money using (session_id)
 group by call_time.model order by metered_usd desc, model
 """
@@ -209,7 +204,7 @@ class ErrorKind(msgspec.Struct, frozen=True, kw_only=True):
 ERRORS = """
 select kind, code, count(*) as count, count(distinct session_id) as sessions, max("at") as last_at,
     arg_max(message, "at") as last_message, arg_max(session_id, "at") as last_session_id
-from scoped_errors group by kind, code order by count desc, last_at desc limit 50
+from scoped_session_errors group by kind, code order by count desc, last_at desc limit 50
 """
 
 

@@ -1,9 +1,11 @@
 """What the page of one call asks: its facts and its money."""
 
+from typing import Any, Final
+
 import msgspec
 from duckdb import DuckDBPyConnection
 
-from dashboard.queries.asking import ask_session
+from dashboard.queries.asking import ask_session, day_of
 from pipeline.domain import facts
 
 SESSION = "select * from sessions where session_id = $session_id and date = $day"
@@ -120,9 +122,52 @@ def gaps(cursor: DuckDBPyConnection, session_id: str) -> list[facts.Gap]:
     return ask_session(cursor, facts.Gap, session_id, GAPS)
 
 
+CONFIG = "select * from config_changes where session_id = $session_id and date = $day order by seq"
+
+
+def config_changes(cursor: DuckDBPyConnection, session_id: str) -> list[facts.ConfigChange]:
+    return ask_session(cursor, facts.ConfigChange, session_id, CONFIG)
+
+
+RESPONSE_COST = """
+select seq from costs
+where session_id = $session_id and date = $day and kind = 'response' and response_id = $response_id
+"""
+
+
+class _Seq(msgspec.Struct, frozen=True):
+    seq: int
+
+
+def response_cost(cursor: DuckDBPyConnection, session_id: str, response_id: str) -> int | None:
+    """The `seq` of what an answer cost; None where it has no cost yet."""
+    found = ask_session(cursor, _Seq, session_id, RESPONSE_COST, response_id=response_id)
+    return found[0].seq if found else None
+
+
+EXPLAINED: Final = {"turn": ("turns", "turn_index"), "interruption": ("interruptions", "seq"), "cost": ("costs", "seq")}
+"""The table and the key of what can be explained."""
+
+
+def explained_row(
+    cursor: DuckDBPyConnection, session_id: str, kind: str, key: int, of: str | None = None
+) -> dict[str, Any] | None:
+    """The row of which an explanation speaks, by column; of two costs at one `seq` the one of that kind."""
+    table, name = EXPLAINED[kind]
+    which = " and kind = $kind" if of is not None else ""
+    # Names of our own, and bound values.
+    sql = f"select * from {table} where session_id = $session_id and date = $day and {name} = $key{which}"  # noqa: S608
+    asked = {"session_id": session_id, "day": day_of(session_id), "key": key}
+    found = cursor.sql(sql, params=asked | ({"kind": of} if of is not None else {}))
+    columns = found.columns
+    return next((dict(zip(columns, row, strict=True)) for row in found.fetchall()), None)
+
+
 class CostLine(msgspec.Struct, frozen=True, kw_only=True):
     """A priced thing, or the sum of a kind of things. Dollars are None where unknown or not of this basis."""
 
+    seq: int | None
+    """Of the thing, as `calltape explain cost` takes it; None of a sum."""
     kind: str
     count: int
     turn_index: int | None
@@ -142,7 +187,7 @@ class CostLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 COSTS = """
-select kind, 1 as count, turn_index, model, coalesce(audio_ms / 1000, seconds) as audio_s,
+select seq, kind, 1 as count, turn_index, model, coalesce(audio_ms / 1000, seconds) as audio_s,
     input_text_tokens as text_in, input_audio_tokens as audio_in,
     case when cached_text_tokens is null and cached_audio_tokens is null and cached_image_tokens is null then null
         else coalesce(cached_text_tokens, 0) + coalesce(cached_audio_tokens, 0) + coalesce(cached_image_tokens, 0)
@@ -160,7 +205,7 @@ def costs(cursor: DuckDBPyConnection, session_id: str) -> list[CostLine]:
 
 
 COSTS_BY_KIND = """
-select kind, count(*) as count, null as turn_index, null as model,
+select null as seq, kind, count(*) as count, null as turn_index, null as model,
     sum(coalesce(audio_ms / 1000, seconds)) as audio_s,
     sum(input_text_tokens)::bigint as text_in, sum(input_audio_tokens)::bigint as audio_in,
     sum(case when coalesce(cached_text_tokens, cached_audio_tokens, cached_image_tokens) is not null

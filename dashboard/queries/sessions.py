@@ -1,11 +1,16 @@
-"""Which calls there are: the list with search, and the calls in progress."""
+"""Which calls there are: the list with search and order, and as much of it as may be taken away."""
+
+# The statements are put together from our own names; what was chosen is bound.
+# ruff: noqa: S608
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from dashboard.queries.asking import Scope, ask, ask_scoped
+from dashboard.queries.asking import Parameter, Scope, ask_scoped, days, table_scoped
 
 
 class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,90 +35,129 @@ class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
     """open, complete, or why it is not complete."""
 
 
-CHOSEN = """
-, chosen as (
-    select * from scope
-    where $search = '' or contains(lower(session_id), lower($search))
+WITH: Final[dict[str, str]] = {
+    "errors": "errors > 0",
+    "interruptions": "interruptions > 0",
+    "tool calls": "tool_calls > 0",
+    "unpriced": "unpriced > 0",
+    "gaps": "events_lost > 0",
+    "incomplete log": "status = 'closed' and not complete",
+}
+"""What a call can be asked to have, each as a condition on its session's row."""
+
+
+BILLED: Final = "case when unpriced > 0 and billed_usd_nanos = 0 then null else billed_usd_nanos / 1e9 end"
+LOG: Final = """case when status = 'open' then 'open' when complete then 'complete'
+    else coalesce(incomplete_reason, 'not complete') end"""
+COLUMNS: Final = f"""session_id, status, source, model, opened_at, duration_ms / 1000 as duration_s, turns,
+    longest_perceived_ms, longest_wire_ms, interruptions, tool_calls, errors, metered_usd_nanos / 1e9 as metered_usd,
+    {BILLED} as billed_usd, unpriced, {LOG} as log"""
+ORDERS: Final[dict[str, str]] = {
+    "opened": "opened_at",
+    "length": "duration_ms",
+    "turns": "turns",
+    "longest perceived": "longest_perceived_ms",
+    "longest wire": "longest_wire_ms",
+    "interruptions": "interruptions",
+    "tool calls": "tool_calls",
+    "errors": "errors",
+    "metered": "metered_usd_nanos",
+    "billed": f"({BILLED})",
+    "unpriced": "unpriced",
+    "model": "model",
+    "log": f"({LOG})",
+    "session": "session_id",
+}
+"""What the list can be ordered by: each column of it, as the page calls it."""
+WAITS: Final = ("longest perceived", "longest wire")
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """Which calls are listed, and in which order."""
+
+    search: str = ""
+    """Finds ids, words that were said, tools and errors; no length stands for all calls."""
+    having: tuple[str, ...] = ()
+    """Keys of `WITH`, all of which must hold."""
+    order: str = "opened"
+    """A key of `ORDERS`. By `opened`, newest first, calls in progress come before all others."""
+    up: bool = False
+    """The smallest first; what is not known comes last either way."""
+
+
+EVERY: Final = Found()
+
+
+def _chosen(scope: Scope, found: Found) -> str:
+    conditions = "".join(f" and ({WITH[name]})" for name in found.having if name in WITH)
+    searched = SEARCHED.replace("$days", days(scope)) if found.search.strip() else ""
+    return f", chosen as (select * from scope where true{conditions}{searched})"
+
+
+# What was said lies in the partition of the call's day, too: no other day's words are read.
+SEARCHED = """
+    and (contains(lower(session_id), lower($search))
         or contains(lower(coalesce(upstream_session_id, '')), lower($search))
         or session_id in (
-            select session_id from transcripts where contains(lower(coalesce(text, '')), lower($search))
-            union all select session_id from tool_calls where contains(lower(coalesce(name, '')), lower($search))
+            select session_id from transcripts where $days and contains(lower(coalesce(text, '')), lower($search))
+            union all select session_id from tool_calls
+                where $days and contains(lower(coalesce(name, '')), lower($search))
             union all select session_id from session_errors
-                where contains(lower(concat_ws(' ', kind, code, message)), lower($search))
+                where $days and contains(lower(concat_ws(' ', kind, code, message)), lower($search))
+        ))
+"""
+
+
+def _waits(scope: Scope, of: str) -> str:
+    """The longest waits of the calls in a table; of the whole call, also where it reaches beyond the scope."""
+    return f"""
+    , waits as (
+        select session_id, max(perceived_latency_ms) as longest_perceived_ms, max(wire_latency_ms) as longest_wire_ms
+        from turns where {days(scope)} and session_id in (select session_id from {of}) group by session_id
+    )"""
+
+
+def _order(found: Found) -> str:
+    running = "status = 'open' desc, " if (found.order, found.up) == ("opened", False) else ""
+    return f"order by {running}{ORDERS[found.order]} {'asc' if found.up else 'desc'} nulls last, session_id"
+
+
+def _listed(scope: Scope, found: Found) -> str:
+    """The list's rows: of all calls the waits are looked up where the order asks for them, else of those shown."""
+    order, bounds = _order(found), "limit $page_size offset $skip"
+    if found.order in WAITS:
+        return (
+            f"{_chosen(scope, found)}{_waits(scope, 'chosen')} select {COLUMNS} from chosen "
+            f"left join waits using (session_id) {order} {bounds}"
         )
-)
-"""
-
-LIST = """
-, waits as (
-    select session_id, max(perceived_latency_ms) as longest_perceived_ms, max(wire_latency_ms) as longest_wire_ms
-    from turns semi join chosen using (session_id) group by session_id
-)
-select session_id, status, source, model, opened_at, duration_ms / 1000 as duration_s, turns,
-    longest_perceived_ms, longest_wire_ms, interruptions, tool_calls, errors, metered_usd_nanos / 1e9 as metered_usd,
-    case when unpriced > 0 and billed_usd_nanos = 0 then null else billed_usd_nanos / 1e9 end as billed_usd,
-    unpriced,
-    case when status = 'open' then 'open' when complete then 'complete'
-        else coalesce(incomplete_reason, 'not complete') end as log
-from chosen left join waits using (session_id)
-order by status = 'open' desc, opened_at desc, session_id
-limit $page_size offset $skip
-"""
+    return (
+        f"{_chosen(scope, found)}, shown as (select * from chosen {order} {bounds}){_waits(scope, 'shown')} "
+        f"select {COLUMNS} from shown left join waits using (session_id) {order}"
+    )
 
 
-def recent(cursor: DuckDBPyConnection, scope: Scope, *, search: str, page_size: int, skip: int) -> list[SessionLine]:
-    """Calls in progress first, then the newest. `search` finds ids, words that were said, tools and errors."""
-    return ask_scoped(cursor, SessionLine, scope, CHOSEN + LIST, search=search.strip(), page_size=page_size, skip=skip)
+def recent(
+    cursor: DuckDBPyConnection, scope: Scope, *, found: Found = EVERY, page_size: int, skip: int
+) -> list[SessionLine]:
+    """A page of the calls that are found, in their order."""
+    named = _named(found)
+    return ask_scoped(cursor, SessionLine, scope, _listed(scope, found), page_size=page_size, skip=skip, **named)
 
 
-COUNT = "select count(*) as count from chosen"
+def exported(cursor: DuckDBPyConnection, scope: Scope, *, found: Found = EVERY, limit: int) -> pa.Table:
+    """The same, all columns as the list has them, as an Arrow table of at most `limit` rows."""
+    return table_scoped(cursor, scope, _listed(scope, found), page_size=limit, skip=0, **_named(found))
 
 
-class Found(msgspec.Struct, frozen=True):
+def _named(found: Found) -> dict[str, Parameter]:
+    return {"search": found.search.strip()} if found.search.strip() else {}
+
+
+class Count(msgspec.Struct, frozen=True):
     count: int
 
 
-def count(cursor: DuckDBPyConnection, scope: Scope, *, search: str) -> int:
-    """How many calls the search finds."""
-    return ask_scoped(cursor, Found, scope, CHOSEN + COUNT, search=search.strip())[0].count
-
-
-class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
-    session_id: str
-    model: str | None
-    opened_at: datetime
-    running_s: float
-    turns: int
-    state: str
-    """listening, agent is thinking, agent is speaking, waiting for a tool."""
-    perceived_latency_ms: float | None
-    """Of the last turn."""
-    wire_latency_ms: float | None
-    metered_usd: float
-
-
-LIVE = """
-with last_turn as (
-    select session_id, arg_max(turns, turn_index) as turn from turns group by session_id
-), open_tools as (
-    select distinct session_id from tool_calls where status = 'called'
-)
-select session_id, model, opened_at, extract(epoch from $now::timestamptz - opened_at) as running_s, turns,
-    case
-        when open_tools.session_id is not null then 'waiting for a tool'
-        when turn is null then 'listening'
-        when turn.playout_end_elapsed_ms > running_s * 1000 then 'agent is speaking'
-        when turn.status = 'open' and turn.first_output_elapsed_ms is null
-            and (turn.input_kind <> 'speech' or turn.speech_stopped_elapsed_ms is not null) then 'agent is thinking'
-        when turn.input_kind = 'speech' and turn.speech_stopped_elapsed_ms is null then 'user is speaking'
-        else 'listening'
-    end as state,
-    turn.perceived_latency_ms, turn.wire_latency_ms, metered_usd_nanos / 1e9 as metered_usd
-from sessions left join last_turn using (session_id) left join open_tools using (session_id)
-where status = 'open' order by opened_at desc limit 200
-"""
-
-
-def live(cursor: DuckDBPyConnection, now: datetime) -> list[LiveCall]:
-    """Calls in progress, the youngest first."""
-    return ask(cursor, LiveCall, LIVE, now=now)
+def count(cursor: DuckDBPyConnection, scope: Scope, *, found: Found = EVERY) -> int:
+    """How many calls are found."""
+    sql = _chosen(scope, found) + " select count(*) as count from chosen"
+    return ask_scoped(cursor, Count, scope, sql, **_named(found))[0].count

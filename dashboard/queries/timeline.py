@@ -11,6 +11,10 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
 
     lane: str
     """user speech, endpointing, wait, tool, generated, heard, interruption, error, gap."""
+    of: str
+    """The table whose row it is of."""
+    which: str
+    """The row's key within the session: turn_index, response_id, call_id, or seq."""
     start_s: float
     end_s: float
     turn_index: int | None
@@ -19,48 +23,56 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
 
 PIECES = """
 with spans as (
-    select 'user speech' as lane, speech_started_elapsed_ms as start_ms,
+    select 'user speech' as lane, 'turns' as of, turn_index::varchar as which, speech_started_elapsed_ms as start_ms,
         coalesce(speech_ended_elapsed_ms, speech_stopped_elapsed_ms) as end_ms, turn_index,
         concat('turn ', turn_index) as label
     from turns where session_id = $session_id and date = $day and input_kind = 'speech'
     union all
-    select 'endpointing', speech_ended_elapsed_ms, speech_stopped_elapsed_ms, turn_index, concat('turn ', turn_index)
+    select 'endpointing', 'turns', turn_index::varchar, speech_ended_elapsed_ms, speech_stopped_elapsed_ms,
+        turn_index, concat('turn ', turn_index)
     from turns where session_id = $session_id and date = $day and endpointing_ms is not null
     union all
-    select 'wait', coalesce(first_output_elapsed_ms - wire_latency_ms, speech_stopped_elapsed_ms, opened_elapsed_ms),
+    select 'wait', 'turns', turn_index::varchar,
+        coalesce(first_output_elapsed_ms - wire_latency_ms, speech_stopped_elapsed_ms, opened_elapsed_ms),
         first_output_elapsed_ms, turn_index, concat('turn ', turn_index, ', first ', first_output_kind)
     from turns where session_id = $session_id and date = $day and first_output_elapsed_ms is not null
     union all
-    select 'tool', arguments_done_elapsed_ms, coalesce(output_elapsed_ms, arguments_done_elapsed_ms), turn_index,
+    select 'tool', 'tool_calls', call_id, arguments_done_elapsed_ms,
+        coalesce(output_elapsed_ms, arguments_done_elapsed_ms), turn_index,
         concat(coalesce(name, kind), ', ', status)
     from tool_calls where session_id = $session_id and date = $day
     union all
-    select 'generated', first_output_elapsed_ms, coalesce(done_elapsed_ms, first_output_elapsed_ms), turn_index,
+    select 'generated', 'responses', response_id, first_output_elapsed_ms,
+        coalesce(done_elapsed_ms, first_output_elapsed_ms), turn_index,
         concat(response_id, ', ', status, coalesce(' (' || status_reason || ')', ''))
     from responses where session_id = $session_id and date = $day
     union all
     -- An answer is heard from its first audio on, or once the one before it has been played.
-    select 'heard', start_ms, start_ms + heard_ms, turn_index, response_id
+    select 'heard', 'responses', response_id, start_ms, start_ms + heard_ms, turn_index,
+        case when unheard_ms > 0 then format('{:.1f} of {:.1f} s heard', heard_ms / 1000, generated_ms / 1000)
+            else 'heard to its end' end
     from (
         select *, greatest(first_output_elapsed_ms, coalesce(
             lag(playout_end_elapsed_ms) over (order by first_output_elapsed_ms), 0.0)) as start_ms
         from responses where session_id = $session_id and date = $day and generated_ms > 0
     ) where heard_ms > 0
     union all
-    select 'interruption', elapsed_ms, elapsed_ms + coalesce(overlap_ms, 0.0), turn_index,
+    select 'interruption', 'interruptions', seq::varchar, elapsed_ms, elapsed_ms + coalesce(overlap_ms, 0.0),
+        turn_index,
         concat(replace(class, '_', ' '), case when yielded then ', agent yielded' else ', agent talked on' end)
     from interruptions where session_id = $session_id and date = $day
     union all
-    select 'error', elapsed_ms, elapsed_ms, null, concat_ws(': ', kind, code, message)
+    select 'error', 'session_errors', seq::varchar, elapsed_ms, elapsed_ms, null,
+        concat_ws(': ', kind, code, message)
     from session_errors where session_id = $session_id and date = $day
     union all
-    select 'gap', next.elapsed_ns / 1e6, next.elapsed_ns / 1e6, null,
+    select 'gap', 'gaps', gaps.seq::varchar, next.elapsed_ns / 1e6, next.elapsed_ns / 1e6, null,
         concat_ws(': ', concat(gaps.count, ' events lost'), gaps.reason)
     from gaps join events as next on next.session_id = gaps.session_id and next.date = gaps.date
         and next.seq = gaps.seq + gaps.count
-    where gaps.session_id = $session_id and gaps.date = $day
+    where gaps.session_id = $session_id and gaps.date = $day and next.session_id = $session_id and next.date = $day
 )
-select lane, start_ms / 1000 as start_s, greatest(end_ms, start_ms) / 1000 as end_s, turn_index, label
+select lane, of, which, start_ms / 1000 as start_s, greatest(end_ms, start_ms) / 1000 as end_s, turn_index, label
 from spans where start_ms is not null and end_ms is not null
 order by start_s, end_s, lane, label
 """
