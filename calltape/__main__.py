@@ -1,12 +1,16 @@
 """The one command. Finds the program by its name, gives it its settings, and turns its mistakes into exit codes."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
 from calltape import configuration
-from calltape.commands import COMMANDS, Command, UserMistake
+from calltape.commands import COMMANDS, Command
+from calltape.companions import COMPANION
 from calltape.logs import configure_logs
+from calltape.mistakes import UserMistake
+from calltape.up import die_with_parent
 
 USAGE = """usage: calltape COMMAND [OPTIONS]
 
@@ -44,11 +48,13 @@ def _run(name: str, command: Command, arguments: Sequence[str]) -> int:
         print(f"calltape {name}: can't start:\n{mistake}", file=sys.stderr)
         return 2
     configure_logs()
+    if os.environ.pop(COMPANION, ""):
+        die_with_parent()
     try:
         return command.run(settings) or 0
     except UserMistake as mistake:
         print(f"calltape {name}: {mistake}", file=sys.stderr)
-        return 1
+        return mistake.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

@@ -14,11 +14,33 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, CliApp, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from ingest.kafka import KafkaSettings
+from pipeline.place import DatasetPlace
+from pipeline.rule_settings import RULE_KEYS
+
 ENV_PREFIX = "CALLTAPE_"
 DEFAULT_FILE = Path("calltape.toml")
-PROGRAMS = frozenset({"up", "ingest", "pipeline", "dashboard", "simulate", "run", "sql", "rebuild", "doctor"})
+PROGRAMS = frozenset(
+    {
+        *(
+            "up",
+            "ingest",
+            "pipeline",
+            "dashboard",
+            "simulate",
+            "run",
+            "call",
+            "sql",
+            "explain",
+            "rebuild",
+            "reprice",
+            "doctor",
+        ),
+        *("topics", "publish", "worker", "sink"),
+    }
+)
 """The tables that the file may hold."""
-SHARED_KEYS = frozenset({"data_dir"})
+SHARED_KEYS = frozenset({*DatasetPlace.model_fields, *KafkaSettings.model_fields}) | RULE_KEYS
 """Keys that stand at the top of the file, and without a program's name in the environment, for all programs."""
 
 
@@ -88,7 +110,7 @@ def _with_sources(
 def _precedence(program: str) -> str:
     return (
         f"\n\nEach option can also be set as {ENV_PREFIX}{program.upper()}_<OPTION> in the environment"
-        f" ({ENV_PREFIX}DATA_DIR for all programs) or under [{program}] in {DEFAULT_FILE}"
+        f" ({ENV_PREFIX}DATA_DIR and {ENV_PREFIX}KAFKA... for all programs) or under [{program}] in {DEFAULT_FILE}"
         f" (another file: {ENV_PREFIX}CONFIG). Flags win over the environment, the environment over the file."
     )
 

@@ -1,5 +1,6 @@
 """What would keep Calltape from working here: each check says what it found and, where it is bad, what to do."""
 
+import asyncio
 import importlib.util
 import os
 import shutil
@@ -9,11 +10,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
 from calltape.settings import DoctorSettings
+from ingest.upstream import Upstream, UpstreamUnusable
 
 FREE_DISK_MIN_BYTES = 5 * 2**30
 """About 21 hours of one call's audio in both directions, before compression."""
@@ -38,6 +39,8 @@ def examine(settings: DoctorSettings) -> Iterator[Finding]:
     )
     if not settings.offline:
         yield _upstream(settings.upstream)
+    if settings.kafka:
+        yield from _kafka(settings)
     yield _key()
     yield _tryout()
 
@@ -89,16 +92,32 @@ def _port(name: str, port: int) -> Finding:
 
 
 def _upstream(url: str) -> Finding:
-    parts = urlsplit(url)
-    secure = parts.scheme in {"wss", "https"}
-    host, port = parts.hostname or "", parts.port or (443 if secure else 80)
     try:
-        with socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S) as connection:
-            if secure:
-                ssl.create_default_context().wrap_socket(connection, server_hostname=host).close()
+        upstream = Upstream.of(url)
+    except UpstreamUnusable as fault:
+        return Finding(subject="upstream", good=False, text=str(fault))
+    try:
+        with socket.create_connection((upstream.host, upstream.port), timeout=CONNECT_TIMEOUT_S) as connection:
+            if upstream.tls:
+                ssl.create_default_context().wrap_socket(connection, server_hostname=upstream.host).close()
     except (OSError, ValueError) as error:
         return Finding(subject="upstream", good=False, text=f"{url}: {error}; --offline leaves this check out")
-    return Finding(subject="upstream", good=True, text=f"{host}:{port} answers{' by TLS' if secure else ''}")
+    by_tls = " by TLS" if upstream.tls else ""
+    return Finding(subject="upstream", good=True, text=f"{upstream.host}:{upstream.port} answers{by_tls}")
+
+
+def _kafka(settings: DoctorSettings) -> Iterator[Finding]:
+    from pipeline import topics
+
+    try:
+        found = asyncio.run(topics.check(settings))
+    except topics.ClusterUnusable as error:
+        yield Finding(subject="kafka", good=False, text=str(error))
+        return
+    for bad in (each for each in found if not each.good):
+        yield Finding(subject="kafka", good=False, text=f"{bad.topic}: {bad.text}")
+    if all(each.good for each in found):
+        yield Finding(subject="kafka", good=True, text=f"{settings.kafka} has the {len(found)} topics that are needed")
 
 
 def _key() -> Finding:
@@ -112,6 +131,6 @@ def _key() -> Finding:
 
 
 def _tryout() -> Finding:
-    missing = [name for name in ("openai", "numpy", "soxr") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("openai",) if importlib.util.find_spec(name) is None]
     text = f"not here: {', '.join(missing)}; pip install 'calltape[tryout]'" if missing else "can be held"
     return Finding(subject="try-out", good=True, text=text)

@@ -16,7 +16,6 @@ def configure_logs() -> None:
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
     )
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
@@ -28,6 +27,9 @@ def configure_logs() -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    logging.getLogger("websockets").setLevel(logging.WARNING)  # it tells of each connection, as we do
     root = logging.getLogger()
     root.handlers[:] = [to_standard_error]
     root.setLevel(logging.INFO)
+    for talkative in ("faust", "mode", "aiokafka"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)

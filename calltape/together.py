@@ -2,22 +2,25 @@
 
 import asyncio
 import contextlib
+import io
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from calltape import tryout
-from calltape.commands import MADE_UP_KEY, UserMistake
+from calltape.commands import MADE_UP_KEY
+from calltape.companions import kafka_flags, kafka_secrets, place_environment
+from calltape.mistakes import UserMistake
 from calltape.settings import UpSettings
 from calltape.up import NotStarted, Program, free_port, port_open, running
 
 if TYPE_CHECKING:
+    from pipeline.dataset_store import Where
     from simulator.holding import CallOutcome
 
 Say = Callable[[str], None]
@@ -96,24 +99,30 @@ async def _until_told() -> AsyncIterator[tuple["asyncio.Future[None]", asyncio.E
 def _programs(settings: UpSettings) -> tuple[Addresses, list[Program]]:
     """The programs in the order of the flow, and where they will be."""
     host, data = settings.host, ["--data-dir", str(settings.data_dir)]
+    kafka = kafka_flags(settings) if settings.kafka else []
     ingest, dashboard = free_port(settings.ingest_port, host), free_port(settings.dashboard_port, host)
     simulated = settings.tryout and not settings.upstream
     simulate = free_port(settings.simulate_port, "127.0.0.1") if simulated else 0
     upstream = f"ws://127.0.0.1:{simulate}" if simulated else settings.upstream
     relay_url = f"ws://{_reachable(host)}:{ingest}/v1"
-    status = settings.data_dir / "dataset" / "status.json"
-    began = time.time()
+    began = datetime.now(UTC)
 
     def program(name: str, arguments: Sequence[str], ready: Callable[[], bool]) -> Program:
-        return Program(name=name, arguments=arguments, log=settings.data_dir / "logs" / f"{name}.log", ready=ready)
+        return Program(
+            name=name,
+            arguments=arguments,
+            environment=kafka_secrets(settings) | place_environment(settings),
+            log=settings.data_dir / "logs" / f"{name}.log",
+            ready=ready,
+        )
 
     programs = [
         program(
             "ingest",
-            [*data, "--host", host, "--port", str(ingest), *(["--upstream", upstream] if upstream else [])],
+            [*data, *kafka, "--host", host, "--port", str(ingest), *(["--upstream", upstream] if upstream else [])],
             lambda: port_open(_reachable(host), ingest),
         ),
-        program("pipeline", data, lambda: status.exists() and status.stat().st_mtime >= began),
+        program("pipeline", [*data, *kafka], lambda: _is_written(settings.place, began)),
         program(
             "dashboard",
             [*data, "--host", host, "--port", str(dashboard), "--relay-url", relay_url],
@@ -153,7 +162,7 @@ async def _try(settings: UpSettings, addresses: Addresses, calls: Sequence[objec
     key = settings.api_key.get_secret_value() or os.environ.get("OPENAI_API_KEY", "")
     if not key and not addresses.simulated:
         raise UserMistake(f"calls to {addresses.upstream} need a key: set OPENAI_API_KEY")
-    before = await asyncio.to_thread(_closed_sessions, settings.data_dir)
+    before = await asyncio.to_thread(_closed_sessions, settings.place)
     say(f"Holding {len(calls)} calls with the openai SDK:")
     outcomes = await tryout.hold(addresses.relay, key or MADE_UP_KEY, calls, say)  # type: ignore[arg-type]
     say("\nWhat the callers saw:")
@@ -164,20 +173,27 @@ async def _try(settings: UpSettings, addresses: Addresses, calls: Sequence[objec
 async def _rows(settings: UpSettings, outcomes: "Sequence[CallOutcome]", before: int, say: Say) -> int:
     """Wait for the calls' rows and say what they hold."""
     deadline = time.monotonic() + ROWS_WITHIN_S
-    while await asyncio.to_thread(_closed_sessions, settings.data_dir) < before + len(outcomes):
+    while await asyncio.to_thread(_closed_sessions, settings.place) < before + len(outcomes):
         if time.monotonic() > deadline:
             say(f"The rows of the calls are not there after {ROWS_WITHIN_S:.0f} s; see {settings.data_dir / 'logs'}")
             return 1
         await asyncio.sleep(0.2)
     say("\nWhat the tape says (calltape sql, any time):")
-    await asyncio.to_thread(_show, settings.data_dir)
+    say(await asyncio.to_thread(_summary, settings.place))
     return 0
 
 
-def _closed_sessions(data_dir: Path) -> int:
+def _is_written(place: "Where", since: datetime) -> bool:
+    from pipeline.status import read_status
+
+    status = read_status(place)
+    return status is not None and status.at >= since
+
+
+def _closed_sessions(place: "Where") -> int:
     from pipeline.dataset import Reader
 
-    reader = Reader(data_dir / "dataset")
+    reader = Reader(place)
     try:
         [(count,)] = reader.cursor().sql("select count(*) from sessions where status = 'closed'").fetchall()
     finally:
@@ -200,7 +216,9 @@ from sessions
 """
 
 
-def _show(data_dir: Path) -> None:
+def _summary(place: "Where") -> str:
     from pipeline import sql
 
-    sql.ask(data_dir / "dataset", SUMMARY, "table", sys.stdout)
+    written = io.StringIO()
+    sql.ask(place, SUMMARY, "table", written)
+    return written.getvalue().rstrip()

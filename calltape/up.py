@@ -96,11 +96,11 @@ async def _start(program: Program) -> asyncio.subprocess.Process:
             env=os.environ | program.environment,
             # A group of its own: Ctrl-C reaches `up` alone, which then stops the programs in order.
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask the kernel (Linux) to end this process when `up` is killed, so that no port stays taken."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
