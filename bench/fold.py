@@ -52,7 +52,7 @@ def _exchange(story: Story, turn: int, append_ms: float) -> None:
     story.done(f"r{turn}", usage=usage(60, 120, 40, 80, cached_audio=64)).server("rate_limits.updated", rate_limits=[])
     if turn % 5 == 4:
         story.client("conversation.item.truncate", item_id=f"r{turn}_item", audio_end_ms=900)
-    _listens(story, base + 4900, 5100, append_ms)
+    _listens(story, base + 5300, 4700, append_ms)
 
 
 def _listens(story: Story, from_ms: float, length_ms: float, append_ms: float) -> None:

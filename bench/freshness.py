@@ -144,10 +144,10 @@ def measure(data_dir: Path, sessions: int, seconds: float) -> int:
         made = [Call(recorder, number, began, sessions) for number in range(sessions)]
         calls = {call.recording.session_id: call for call in made}
         watch, over = Watch(data_dir / "dataset", calls), threading.Event()
-        watching = threading.Thread(target=_watch, args=(watch, over))
+        watching = threading.Thread(target=keep_watching, args=(watch, over))
         watching.start()
         used = psutil.Process(pipeline.pid).cpu_times()
-        _hold(made, began, seconds)
+        hold(made, began, seconds)
         after = psutil.Process(pipeline.pid)
         cpu = after.cpu_times().user + after.cpu_times().system - used.user - used.system
         events = sum(call.seq for call in made)
@@ -164,7 +164,7 @@ def measure(data_dir: Path, sessions: int, seconds: float) -> int:
         journal.close()
 
 
-def _hold(calls: list[Call], began: float, seconds: float) -> None:
+def hold(calls: list[Call], began: float, seconds: float) -> None:
     """Each call ticks ten times a second, spread evenly."""
     ticks = int(seconds / APPEND_EVERY_S)
     for tick in range(ticks):
@@ -175,7 +175,7 @@ def _hold(calls: list[Call], began: float, seconds: float) -> None:
             call.tick(time.monotonic())
 
 
-def _watch(watch: Watch, over: threading.Event) -> None:
+def keep_watching(watch: Watch, over: threading.Event) -> None:
     while not over.wait(0.02):
         watch.look()
 
@@ -184,16 +184,16 @@ def _say(watch: Watch, per_second: float, cpu: float, memory: int, data_dir: Pat
     status = read_status(data_dir / "dataset")
     assert status is not None
     print(f"{per_second:.0f} events/s, pipeline CPU {cpu * 100:.0f} % of a core, {memory >> 20} MiB")
-    print(f"commits {status.commits}, one look of a reader: p50 {_ms(watch.looks, 50)} ms")
+    print(f"commits {status.commits}, one look of a reader: p50 {percentile_ms(watch.looks, 50)} ms")
     for table, ages in watch.ages.items():
         print(
-            f"{table:<8} age when first seen: p50 {_ms(ages, 50)}  p95 {_ms(ages, 95)}  max {max(ages) * 1000:.0f} ms  (n={len(ages)})"
+            f"{table:<8} age when first seen: p50 {percentile_ms(ages, 50)}  p95 {percentile_ms(ages, 95)}  max {max(ages) * 1000:.0f} ms  (n={len(ages)})"
         )
     live = max(sum(1 for _ in (data_dir / "dataset" / name).rglob("*.parquet")) for name in FACTS)
     print(f"files of the fullest table on disk, replaced ones included: {live}")
 
 
-def _ms(values: list[float], percent: int) -> str:
+def percentile_ms(values: list[float], percent: int) -> str:
     return f"{statistics.quantiles(values, n=100)[percent - 1] * 1000:.0f}"
 
 

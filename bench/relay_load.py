@@ -9,6 +9,7 @@ import asyncio
 import base64
 import hashlib
 import random
+import re
 import time
 from collections.abc import Callable
 
@@ -21,6 +22,8 @@ BURST_EVERY_APPENDS = 20
 BURST_FRAMES = 10
 BURST_BYTES = (4_000, 20_000)
 _STAMP = b'{"sent":"%020d","type":"%s","delta":"'
+_SENT = re.compile(rb'\{"sent": ?"(\d{20})"')
+"""LiteLLM writes messages anew, with blanks."""
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -47,9 +50,9 @@ class Tally:
         self.counting = False
         self.took_ns = array.array("q")
 
-    def arrived(self, payload: memoryview | bytes) -> None:
-        if self.counting and bytes(payload[:9]) == b'{"sent":"':
-            self.took_ns.append(time.monotonic_ns() - int(bytes(payload[9:29])))
+    def arrived(self, payload: bytes) -> None:
+        if self.counting and (sent := _SENT.match(payload)):
+            self.took_ns.append(time.monotonic_ns() - int(sent[1]))
 
 
 class Frames:
@@ -127,6 +130,11 @@ class Upstream(Side):
     def answered(self, head: bytes) -> None:
         lines = (line.partition(b":") for line in head.split(b"\r\n")[1:])
         headers = {name.lower(): value.strip() for name, _, value in lines}
+        if b"sec-websocket-key" not in headers:
+            # LiteLLM looks whether its models are well.
+            self.transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.transport.close()
+            return
         accept = base64.b64encode(hashlib.sha1(headers[b"sec-websocket-key"] + _GUID).digest())
         self.transport.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

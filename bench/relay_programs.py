@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -40,6 +41,7 @@ http {{
     }}
 }}
 """
+LOAD_KEY = "sk-bench"
 LITELLM = """
 model_list:
   - model_name: gpt-realtime
@@ -52,7 +54,11 @@ def started(kind: str, upstream: str, folder: Path, litellm: Path | None) -> Ite
     """The relay of that kind in front of `host:port`, at the address that is given, until the block is left."""
     port = free_port()
     process = subprocess.Popen(
-        _command(kind, upstream, port, folder, litellm), stdout=subprocess.DEVNULL, stderr=(folder / "said").open("wb")
+        _command(kind, upstream, port, folder, litellm),
+        stdout=subprocess.DEVNULL,
+        stderr=(folder / "said").open("wb"),
+        # LiteLLM doesn't start without a key for its clients; the load's is this one.
+        env=os.environ | {"LITELLM_MASTER_KEY": LOAD_KEY},
     )
     try:
         _until_it_listens(port, process, folder)
