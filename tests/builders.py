@@ -37,6 +37,8 @@ class Story:
         self.session_id = session_id
         self.events: list[RecordedEvent] = []
         self.now_ms: float = 0
+        self.clock_ms: float = 0
+        """By how much the wall clock was set, forwards or back."""
         self.next_seq = 0
 
     def at(self, ms: float) -> Self:
@@ -71,7 +73,7 @@ class Story:
                 session_id=self.session_id,
                 seq=self.next_seq,
                 elapsed_ns=elapsed_ns,
-                seen_at_ns=OPENED_AT_NS + elapsed_ns,
+                seen_at_ns=OPENED_AT_NS + elapsed_ns + round(self.clock_ms * NS_PER_MS),
                 source=source,
                 type=type_,
                 worker="w1",

@@ -32,6 +32,14 @@ def test_an_upstream_that_does_not_answer_is_bad_and_one_that_does_is_good(tmp_p
     assert str(port) in gone.text
 
 
+def test_an_upstream_that_is_no_address_is_named_as_such(tmp_path: Path) -> None:
+    for url in ("ws://host:port", "api.openai.com", "ftp://host"):
+        found = findings(DoctorSettings(data_dir=tmp_path, upstream=url))["upstream"]
+
+        assert not found.good
+        assert repr(url) in found.text
+
+
 def test_a_data_dir_that_is_not_there_yet_is_judged_by_its_parent(tmp_path: Path) -> None:
     assert findings(DoctorSettings(data_dir=tmp_path / "new" / "deep", offline=True))["data"].good
 

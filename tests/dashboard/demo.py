@@ -21,6 +21,9 @@ from pipeline.archive import archived
 from pipeline.dataset_schemas import TABLES, table_of
 from pipeline.dataset_writer import Batch, Writer
 from pipeline.domain import facts
+from pipeline.domain.prices import nanos, token_bill
+from pipeline.domain.usage import TokenCounts
+from pipeline.price_lists import default_rules
 from pipeline.status import Status, WorkerStatus, write_status
 
 R = TypeVar("R", bound=facts.Row)
@@ -36,6 +39,7 @@ SAID = (
     ("Thank you, that is all.", "You are welcome. Goodbye!"),
 )
 BYTES_PER_MS = 48
+BILLED = default_rules().billed
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,8 +184,10 @@ class _Story:
                 heard_ms=heard,
                 unheard_ms=generated - heard,
                 heard_basis="truncate" if cut else "playout",
-                input_tokens=200,
+                input_tokens=210,
                 output_tokens=120,
+                output_audio_tokens=100,
+                output_text_tokens=20,
             )
         )
         self.words(index, seq, stopped, done_ms)
@@ -238,8 +244,9 @@ class _Story:
 
     def price(self, seq: int, index: int, generated: float) -> None:
         unknown = self.model == "gpt-realtime-mini" and index == 1
-        metered = round(generated / 60_000 * 0.24e9)
-        billed = None if unknown else round(metered * 0.7)
+        counts = TokenCounts(text_in=60, audio_in=150, audio_cached=64, audio_out=100, text_out=20)
+        metered = nanos(round(generated * 1e6), 240_000_000) + 60 * 5_000 + 20 * 20_000
+        billed = None if unknown else token_bill(BILLED, self.model, counts, self.opened_at.date()).usd_nanos
         self.rows.append(
             facts.Cost(
                 session_id=self.session_id,
@@ -251,14 +258,15 @@ class _Story:
                 turn_index=index,
                 model=self.model,
                 audio_ms=generated,
+                input_text_tokens=60,
                 input_audio_tokens=150,
                 cached_audio_tokens=64,
                 output_audio_tokens=100,
                 output_text_tokens=20,
                 metered_usd_nanos=metered,
-                metered_list="reference-2026-01",
+                metered_list="legacy-2024-10",
                 billed_usd_nanos=billed,
-                billed_list=None if unknown else "openai-2026-05",
+                billed_list=BILLED.name,
                 billed_reason="no_usage" if unknown else None,
             )
         )
@@ -322,6 +330,7 @@ class _Story:
                 reason="a user turn with words followed" if words else "no words followed within 2.0 s",
                 yield_window_ms=2000,
                 speech_min_ms=1000,
+                transcript_wait_ms=10_000,
             )
         )
 
@@ -384,8 +393,8 @@ class _Story:
             tool_calls=1,
             errors=int(failed),
             audio_in_ms=sum(turn.user_speech_ms or 0 for turn in turns),
-            generated_ms=sum(turn.generated_ms for turn in turns),
-            heard_ms=sum(turn.heard_ms for turn in turns),
+            generated_ms=sum(turn.generated_ms or 0 for turn in turns),
+            heard_ms=sum(turn.heard_ms or 0 for turn in turns),
             metered_usd_nanos=sum(cost.metered_usd_nanos or 0 for cost in costs),
             billed_usd_nanos=sum(cost.billed_usd_nanos or 0 for cost in costs),
             unpriced=sum(cost.billed_usd_nanos is None for cost in costs),

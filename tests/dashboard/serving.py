@@ -1,19 +1,20 @@
 """A dashboard in a process of its own, on a free port."""
 
 import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 START = """
 import sys
-from pathlib import Path
 from dashboard.run import run
 from dashboard.settings import DashboardSettings
-run(DashboardSettings(port=0, data_dir=Path(sys.argv[1])))
+run(DashboardSettings.model_validate_json(sys.argv[1]))
 """
 
 
@@ -34,13 +35,14 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.contextmanager
-def serving(data_dir: Path) -> Iterator[Served]:
-    """A dashboard that shows this data directory, up within the block."""
+def serving(data_dir: Path, **settings: Any) -> Iterator[Served]:
+    """A dashboard that shows this data directory, on any free port unless told otherwise; up within the block."""
     data_dir.mkdir(parents=True, exist_ok=True)
+    told = json.dumps({"port": 0, "data_dir": str(data_dir)} | settings)
     log = data_dir / "dashboard.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-c", START, str(data_dir)], stdout=subprocess.PIPE, stderr=errors, text=True
+            [sys.executable, "-c", START, told], stdout=subprocess.PIPE, stderr=errors, text=True
         )
     try:
         assert process.stdout is not None

@@ -4,14 +4,39 @@ import io
 import wave
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 import pytest
 
-from dashboard.audio import Chunk, Format, Samples, Stereo, audio_format, outline, stereo, wav
+from dashboard.audio import Carried, Format, Samples, audio_format, lay, placed, wav_header
 from pipeline.domain import audio as formats
 
 PCM = Format(encoding="pcm16", rate=24_000)
 ULAW = Format(encoding="ulaw", rate=8_000)
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """The audio of one event."""
+
+    source: str
+    elapsed_ms: float
+    response_id: str | None = None
+    audio: bytes
+
+
+class Sides(msgspec.Struct, frozen=True, kw_only=True):
+    """Both channels of a call."""
+
+    rate: int
+    frames: Samples
+
+    @property
+    def user(self) -> Samples:
+        return self.frames[:, 0]
+
+    @property
+    def agent(self) -> Samples:
+        return self.frames[:, 1]
 
 
 def loud(duration_ms: float, level: int = 1000) -> bytes:
@@ -27,8 +52,30 @@ def agent(at_ms: float, duration_ms: float, response: str = "r1", level: int = 1
     return Chunk(source="server", elapsed_ms=at_ms, response_id=response, audio=loud(duration_ms, level))
 
 
-def made(*chunks: Chunk, heard: dict[str, float] | None = None, from_ms: float = 0, until_ms: float = 5000) -> Stereo:
-    return stereo(chunks, heard or {}, user_format=PCM, agent_format=PCM, from_ms=from_ms, until_ms=until_ms)
+def made(
+    *chunks: Chunk,
+    heard: dict[str, float] | None = None,
+    until_ms: float = 5000,
+    user_format: Format = PCM,
+    agent_format: Format = PCM,
+) -> Sides:
+    """The call's frames, each event's audio laid where it stands. Events may be laid in any order."""
+    carried = [
+        Carried(
+            seq=seq,
+            source=chunk.source,
+            elapsed_ms=chunk.elapsed_ms,
+            response_id=chunk.response_id,
+            size_bytes=len(chunk.audio),
+            form=user_format if chunk.source == "client" else agent_format,
+        )
+        for seq, chunk in enumerate(chunks)
+    ]
+    rate = max(user_format.rate, agent_format.rate)
+    frames = np.zeros((round(until_ms * rate / 1000), 2), np.int16)
+    for where in reversed(placed(carried, heard or {})):
+        lay(frames, where, chunks[where.seq].audio, rate)
+    return Sides(rate=rate, frames=frames)
 
 
 def spans(samples: Samples, rate: int = 24_000) -> list[tuple[int, int]]:
@@ -95,19 +142,17 @@ def test_the_next_answer_waits_until_the_one_before_was_played() -> None:
     assert found.agent[round(2.1 * 24_000)] == 2000
 
 
-def test_both_sides_are_as_long_as_the_call_and_a_piece_as_long_as_the_piece() -> None:
-    whole = made(user(1000, 100), agent(1200, 400))
-    piece = made(user(1000, 100), agent(1200, 400), from_ms=950, until_ms=1300)
+def test_what_lies_beyond_the_end_of_the_call_is_left_out() -> None:
+    found = made(user(1000, 100), agent(1200, 400), until_ms=1300)
 
-    assert len(whole.user) == len(whole.agent) == 5 * 24_000
-    assert spans(piece.user) == [(0, 50)]
-    assert spans(piece.agent) == [(250, 350)]
+    assert len(found.frames) == round(1.3 * 24_000)
+    assert spans(found.agent) == [(1200, 1300)]
 
 
 def test_telephone_audio_stands_beside_wideband_at_one_rate() -> None:
     narrow = Chunk(source="client", elapsed_ms=1000, audio=bytes([0x00]) * 800)
 
-    found = stereo([narrow, agent(1200, 400)], {}, user_format=ULAW, agent_format=PCM, from_ms=0, until_ms=2000)
+    found = made(narrow, agent(1200, 400), user_format=ULAW)
 
     assert found.rate == 24_000
     assert spans(found.user) == [(900, 1000)]
@@ -133,7 +178,7 @@ def test_g711_decodes_as_the_standard_says(encoding: str, code: int, level: int)
     form = Format(encoding=encoding, rate=8_000)
     chunk = Chunk(source="client", elapsed_ms=100, audio=bytes([code]) * 800)
 
-    found = stereo([chunk], {}, user_format=form, agent_format=form, from_ms=0, until_ms=100)
+    found = made(chunk, until_ms=100, user_format=form, agent_format=form)
 
     assert found.user[400] == level
 
@@ -155,18 +200,11 @@ def test_the_folds_names_of_formats_are_understood(name: str | None, expected: F
 
 def test_a_wav_holds_the_user_left_and_the_agent_right() -> None:
     found = made(user(1000, 100), agent(1200, 400, level=2000))
+    file_ = wav_header(len(found.frames), found.rate) + found.frames.tobytes()
 
-    with wave.open(io.BytesIO(wav(found.user, found.agent, rate=found.rate))) as file:
+    with wave.open(io.BytesIO(file_)) as file:
         sides = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
 
     assert (file.getnchannels(), file.getframerate(), file.getnframes()) == (2, 24_000, 120_000)
     assert sides[round(0.95 * 24_000)].tolist() == [1000, 0]
     assert sides[round(1.3 * 24_000)].tolist() == [0, 2000]
-
-
-def test_an_outline_is_the_loudest_of_each_stretch() -> None:
-    found = outline(made(user(1000, 100)).user, rate=24_000, from_ms=0, points=50)
-
-    assert len(found) == 50
-    assert [round(one.at_s, 2) for one in found if one.loudness > 0] == [0.95]
-    assert outline(np.zeros(0, np.int16), rate=24_000, from_ms=0, points=50) == []

@@ -1,48 +1,32 @@
 """The pages in a real browser: they open without a word on the console, filter by their address, and play the call."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Locator, expect
 
 from dashboard import wording
 from dashboard.desk import Desk
-from dashboard.queries import overview, session
-from dashboard.window import scope
+from dashboard.queries import cost, overview, session
+from dashboard.window import Choice, scope
 from pipeline.domain import facts
-from tests.browser import MISSING, found
 from tests.dashboard import demo
+from tests.dashboard.browsing import Opener, figure, settled
 from tests.dashboard.demo import Call, rows_of
 from tests.dashboard.serving import Served, serving
 
 # Playwright keeps a loop of its own running, in which nothing else of the same thread may start another.
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-WITHIN_MS = 30_000
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--autoplay-policy=no-user-gesture-required",
-]
-Opener = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = found()
-    assert path is not None, MISSING
-    expect.set_options(timeout=WITHIN_MS)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
-        yield opened
-        opened.close()
+CUT_OFF = """
+[...document.querySelectorAll("[role=radiogroup]")].filter(one => one.scrollWidth > one.clientWidth)
+    .map(one => one.ariaLabel)
+"""
+"""Choices of which some lie out of sight."""
+ANALYTICS = ("latency", "interruptions", "cost", "tools", "quality")
 
 
 @pytest.fixture(scope="module")
@@ -51,59 +35,20 @@ def served(data_dir: Path) -> Iterator[Served]:
         yield up
 
 
-@pytest.fixture
-def complaints() -> list[str]:
-    """What a page said that it should not have: errors on its console, and requests to anywhere else."""
-    return []
-
-
-@pytest.fixture
-def opened(browser: Browser, complaints: list[str]) -> Iterator[Opener]:
-    contexts = []
-
-    def opener(url: str, *, width: int = 1280, scheme: str = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(WITHIN_MS)
-        page.on("console", lambda message: _heard(message, complaints))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: _watched(request.url, complaints))
-        page.goto(url)
-        return page
-
-    yield opener
-    for context in contexts:
-        context.close()
-
-
-def _heard(message: ConsoleMessage, complaints: list[str]) -> None:
-    if message.type == "error":
-        complaints.append(message.text)
-
-
-def _watched(url: str, complaints: list[str]) -> None:
-    if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url):
-        complaints.append(f"asked elsewhere: {url}")
-
-
-def settled(page: Page) -> None:
-    """The script of the page has run to its end."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=WITHIN_MS)
-
-
-def figure(page: Page, label: str) -> str:
-    """The value of the metric with this label."""
-    metric = page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
-    return metric.get_by_test_id("stMetricValue").inner_text()
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_every_page_opens_without_a_word_on_the_console(
     served: Served, told: list[Call], opened: Opener, complaints: list[str], *, width: int, scheme: str
 ) -> None:
     call = told[5].session.session_id
-    for path in ("", "?range=all", "sessions", f"session?session={call}", "session"):
+    for path in (
+        "",
+        "?range=all",
+        *(f"{name}?range=all" for name in ANALYTICS),
+        "sessions",
+        f"session?session={call}",
+        "session",
+        "compare?range=all&b_range=all&b_model=gpt-realtime",
+    ):
         page = opened(f"{served.url}/{path}", width=width, scheme=scheme)
         expect(page.get_by_test_id("stMainBlockContainer")).to_be_visible()
         settled(page)
@@ -111,6 +56,9 @@ def test_every_page_opens_without_a_word_on_the_console(
         assert page.get_by_test_id("stException").count() == 0
         # Nothing hangs out at the side: the page itself never scrolls sideways.
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.evaluate(CUT_OFF) == []
+        # Left open, it would go on asking for new figures beside those that are opened after it.
+        page.close()
     assert complaints == []
 
 
@@ -119,7 +67,7 @@ def test_the_figures_on_the_page_are_those_of_the_sql(served: Served, desk: Desk
     expect(page.get_by_text("Perceived p50", exact=True)).to_be_visible()
 
     [row] = desk.dataset.cursor().sql("select count(*), sum(turns), sum(errors) from sessions").fetchall()
-    head = desk.ask(overview.headline, scope("all", (), demo.NOW))
+    head = desk.ask(overview.headline, scope(Choice(range="all"), demo.NOW))
     assert figure(page, "Sessions") == str(row[0])
     assert figure(page, "Turns") == str(row[1])
     assert figure(page, "Errors") == str(row[2])
@@ -127,8 +75,8 @@ def test_the_figures_on_the_page_are_those_of_the_sql(served: Served, desk: Desk
 
 
 def test_the_address_filters_and_the_filter_stands_in_the_address(served: Served, desk: Desk, opened: Opener) -> None:
-    mini = desk.ask(overview.headline, scope("all", ("gpt-realtime-mini",), demo.NOW))
-    every = desk.ask(overview.headline, scope("all", (), demo.NOW))
+    mini = desk.ask(overview.headline, scope(Choice(range="all", facets={"model": ("gpt-realtime-mini",)}), demo.NOW))
+    every = desk.ask(overview.headline, scope(Choice(range="all"), demo.NOW))
 
     page = opened(f"{served.url}/?range=all&model=gpt-realtime-mini")
     expect(page.get_by_text("Perceived p50", exact=True)).to_be_visible()
@@ -150,17 +98,131 @@ def test_one_is_led_from_an_error_to_the_call_that_had_it(served: Served, told: 
     assert f"session={last.session_id}" in page.url
 
 
-def test_both_sides_of_a_call_are_played(served: Served, told: list[Call], opened: Opener) -> None:
+def test_one_is_led_from_the_dearest_call_to_its_page(
+    served: Served, desk: Desk, opened: Opener, complaints: list[str]
+) -> None:
+    mini = scope(Choice(range="all", facets={"model": ("gpt-realtime-mini",)}), demo.NOW)
+    first = desk.ask(cost.dearest, mini, order="metered")[0]
+
+    page = opened(f"{served.url}/cost?range=all&model=gpt-realtime-mini&most=metered&what_if=text+for+speech")
+    expect(page.get_by_role("cell", name="metered then")).to_be_visible()
+    settled(page)
+    page.locator(".st-key-dearest").get_by_test_id("stDataFrame").click(position={"x": 15, "y": 52})
+
+    expect(page.get_by_text(f"Session {first.session_id}")).to_be_visible()
+    assert complaints == []
+
+
+def test_a_row_of_a_breakdown_filters_its_own_page(served: Served, opened: Opener, complaints: list[str]) -> None:
+    page = opened(f"{served.url}/cost?range=all")
+    expect(page.get_by_role("heading", name="What if")).to_be_visible()
+    settled(page)
+    page.locator(".st-key-money-by-model").get_by_test_id("stDataFrame").click(position={"x": 15, "y": 52})
+
+    expect(page.get_by_text("Model: gpt-realtime", exact=False)).to_be_visible()
+    page.wait_for_url(re.compile(r"/cost\?range=all&model=gpt-realtime(-mini)?$"))
+    assert complaints == []
+
+
+def test_two_cohorts_stand_in_the_address_and_are_swapped(
+    served: Served, desk: Desk, opened: Opener, complaints: list[str]
+) -> None:
+    heads = {
+        name: desk.ask(overview.headline, scope(Choice(range="all", facets={"model": (name,)}), demo.NOW))
+        for name in demo.MODELS
+    }
+    page = opened(f"{served.url}/compare?range=all&model=gpt-realtime&b_range=all&b_model=gpt-realtime-mini")
+    expect(page.get_by_text("A · Metered per minute")).to_be_visible()
+    settled(page)
+    before = figure(page, "A · Metered per minute"), figure(page, "B · Metered per minute")
+    page.get_by_role("button", name="Swap A and B").click()
+    page.wait_for_url(re.compile(r"[?&]model=gpt-realtime-mini.*b_model=gpt-realtime($|&)"))
+    settled(page)
+    after = figure(page, "A · Metered per minute"), figure(page, "B · Metered per minute")
+
+    assert before == tuple(wording.dollars(head.metered_usd_per_minute) for head in heads.values())
+    assert after == before[::-1]
+
+    with page.expect_popup() as beside:
+        page.locator(".st-key-measure-card-metered").get_by_role("link", name="look").last.click()
+    expect(beside.value.get_by_text("Model: gpt-realtime")).to_be_visible()
+    assert figure(beside.value, "Metered per minute") == after[1]
+    assert complaints == []
+
+
+def test_a_figure_leads_to_what_it_was_counted_over(served: Served, opened: Opener, complaints: list[str]) -> None:
+    page = opened(f"{served.url}/?range=all&model=gpt-realtime")
+    expect(page.get_by_text("Wire p50", exact=True)).to_be_visible()
+    settled(page)
+    wire = figure(page, "Wire p50")
+    # The measure is chosen on both pages: the link's word counts, not what was chosen before.
+    page.locator("[class*='figures-card-Wire-p50']").get_by_role("link", name="turns").click()
+    expect(page.get_by_role("heading", name="The slowest turns")).to_be_visible()
+    expect(page.get_by_text("Model: gpt-realtime")).to_be_visible()
+    expect(page.get_by_text("Perceived p50", exact=True)).to_have_count(0)
+    assert figure(page, "Wire p50") == wire
+
+    page.goto(f"{served.url}/interruptions?range=all")
+    expect(page.get_by_role("heading", name="Each of them")).to_be_visible()
+    assert page.locator("[class*='cuts-card-']").get_by_role("link").count() == 0
+    assert complaints == []
+
+
+def test_a_call_is_played_and_the_position_moves_over_it(served: Served, told: list[Call], opened: Opener) -> None:
     call = told[5].session
     page = opened(f"{served.url}/session?session={call.session_id}")
-    player = page.locator("audio").first
-    expect(player).to_be_attached()
+    player, head = page.locator("audio"), page.locator("[data-part=head]")
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(head).to_be_visible()
+    expect(page.locator("[data-part=time]")).to_contain_text("0:01.")
+    before = x_of(head)
+    expect(page.locator("[data-part=time]")).to_contain_text("0:02.")
+    # What is shown is rounded to a tenth, so the sound may be 50 ms short of it.
+    page.wait_for_function("element => element.currentTime >= 2", arg=player.element_handle())
 
-    player.evaluate("element => element.play()")
-    page.wait_for_function("() => document.querySelector('audio').currentTime > 0.3")
-
+    assert player.evaluate("element => element.currentTime") >= 2
+    assert x_of(head) > before
     assert player.evaluate("element => element.duration") == pytest.approx(call.duration_ms / 1000, abs=0.05)
     assert player.evaluate("element => element.error") is None
+    page.get_by_role("button", name="Pause").click()
+    assert player.evaluate("element => element.paused")
+
+
+def x_of(element: Locator) -> float:
+    box = element.bounding_box()
+    assert box is not None
+    return box["x"]
+
+
+def test_one_turn_is_played_to_its_end(served: Served, told: list[Call], opened: Opener) -> None:
+    page = opened(f"{served.url}/session?session={told[5].session.session_id}")
+    turn = max(rows_of([told[5]], facts.Turn), key=lambda row: row.turn_index)
+    expect(page.get_by_role("button", name="Play the next turn")).to_be_enabled()
+    page.get_by_role("button", name="Speed").click()
+    page.get_by_role("button", name="Speed").click()
+
+    for _ in range(turn.turn_index + 1):
+        page.get_by_role("button", name="Play the next turn").click()
+
+    expect(page.locator("[data-part=turn]")).to_have_text(f"turn {turn.turn_index}")
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    assert turn.playout_end_elapsed_ms is not None
+    stopped = page.locator("audio").evaluate("element => element.currentTime")
+    assert stopped == pytest.approx(turn.playout_end_elapsed_ms / 1000, abs=0.5)
+
+
+def test_what_was_said_is_heard_from_where_it_was_said(served: Served, told: list[Call], opened: Opener) -> None:
+    page = opened(f"{served.url}/session?session={told[5].session.session_id}")
+    second = next(turn for turn in rows_of([told[5]], facts.Turn) if turn.turn_index == 1)
+    page.get_by_role("button", name=demo.SAID[1][0]).click()
+
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.locator("li[aria-current]")).to_contain_text(demo.SAID[1][0])
+    assert second.speech_started_elapsed_ms is not None
+    assert (
+        page.locator("audio").evaluate("element => element.currentTime")
+        >= second.speech_started_elapsed_ms / 1000 - 0.2
+    )
 
 
 def test_a_calls_page_shows_its_words_and_figures(served: Served, desk: Desk, told: list[Call], opened: Opener) -> None:

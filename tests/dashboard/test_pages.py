@@ -11,7 +11,7 @@ from dashboard import wording
 from dashboard.desk import Desk
 from dashboard.queries import overview, session
 from dashboard.settings import VARIABLE, DashboardSettings
-from dashboard.window import scope
+from dashboard.window import Choice, scope
 from pipeline.status import write_status
 from tests.dashboard import demo
 from tests.dashboard.demo import Call
@@ -29,6 +29,46 @@ def overview_script() -> None:
     from dashboard import overview_page
 
     overview_page.page()
+
+
+def latency_script() -> None:
+    from dashboard import latency_page
+
+    latency_page.page()
+
+
+def interruptions_script() -> None:
+    from dashboard import interruptions_page
+
+    interruptions_page.page()
+
+
+def cost_script() -> None:
+    from dashboard import cost_page
+
+    cost_page.page()
+
+
+def compare_script() -> None:
+    from dashboard import compare_page
+
+    compare_page.page()
+
+
+def tools_script() -> None:
+    from dashboard import tools_page
+
+    tools_page.page()
+
+
+def quality_script() -> None:
+    from dashboard import quality_page
+
+    quality_page.page()
+
+
+SCOPED = (overview_script, latency_script, interruptions_script, cost_script, tools_script, quality_script)
+"""The pages about a stretch of time."""
 
 
 def sessions_script() -> None:
@@ -66,7 +106,7 @@ def figures(page: AppTest) -> dict[str, str]:
 def test_the_overview_shows_the_figures_that_the_queries_give(desk: Desk) -> None:
     page = shown(overview_script, range="all")
 
-    head = desk.ask(overview.headline, scope("all", (), demo.NOW))
+    head = desk.ask(overview.headline, scope(Choice(range="all"), demo.NOW))
     found = figures(page)
     assert found["Sessions"] == f"{head.sessions:,}"
     assert found["Turns"] == f"{head.turns:,}"
@@ -80,20 +120,67 @@ def test_the_overview_shows_the_figures_that_the_queries_give(desk: Desk) -> Non
 def test_the_overview_of_one_model_is_chosen_by_the_address(desk: Desk) -> None:
     page = shown(overview_script, range="all", model="gpt-realtime-mini")
 
-    head = desk.ask(overview.headline, scope("all", ("gpt-realtime-mini",), demo.NOW))
+    head = desk.ask(overview.headline, scope(Choice(range="all", facets={"model": ("gpt-realtime-mini",)}), demo.NOW))
     assert page.multiselect(key="model").value == ["gpt-realtime-mini"]
     assert figures(page)["Sessions"] == f"{head.sessions:,}"
 
 
+@pytest.mark.parametrize("script", SCOPED)
 @pytest.mark.usefixtures("told_page")
-def test_a_range_without_calls_says_to_choose_a_longer_one() -> None:
-    page = shown(overview_script, range="15m")
+def test_a_range_without_calls_says_to_choose_a_longer_one(script: Callable[[], None]) -> None:
+    page = shown(script, range="15m")
 
     assert "No calls in this time range" in texts(page)
     assert not page.metric
 
 
-@pytest.mark.parametrize("script", [overview_script, sessions_script])
+@pytest.mark.parametrize("script", SCOPED)
+@pytest.mark.usefixtures("told_page")
+def test_a_filter_that_no_call_passes_stays_and_is_said(script: Callable[[], None]) -> None:
+    page = shown(script, range="all", voice="of nobody")
+
+    assert "Voice: of nobody" in texts(page)
+    assert "clear a filter" in texts(page)
+
+
+@pytest.mark.usefixtures("told_page")
+def test_the_quality_page_shows_what_is_not_known(desk: Desk) -> None:
+    page = shown(quality_script, range="all")
+
+    head = desk.ask(overview.headline, scope(Choice(range="all"), demo.NOW))
+    assert figures(page)["Events lost"] == f"{head.events_lost:,}"
+    assert figures(page)["Unpriced"] == f"{head.unpriced:,}"
+    assert "billed_usd_nanos" in set(page.dataframe[0].value["quantity"])
+
+
+@pytest.mark.usefixtures("told_page")
+def test_the_interruptions_page_shows_the_rate_and_each_class(desk: Desk) -> None:
+    page = shown(interruptions_script, range="all")
+
+    head = desk.ask(overview.headline, scope(Choice(range="all"), demo.NOW))
+    assert figures(page)["Interruptions"] == f"{wording.rate(head.interruptions_per_100_turns)} per 100"
+    for one in desk.ask(overview.interruptions, scope(Choice(range="all"), demo.NOW)):
+        assert figures(page)[one.name.capitalize()] == f"{wording.rate(one.per_100_turns)} per 100"
+
+
+@pytest.mark.usefixtures("told_page")
+def test_the_tools_page_shows_every_tool() -> None:
+    page = shown(tools_script, range="all")
+
+    assert list(page.dataframe[0].value["tool"]) == ["find_slot"]
+    assert figures(page)["find_slot"] == "90 ms"
+
+
+@pytest.mark.usefixtures("told_page")
+def test_the_list_is_narrowed_to_calls_with_errors(told: list[Call]) -> None:
+    page = shown(sessions_script, range="all", **{"with": "errors"})
+
+    [table] = page.dataframe
+    wrong = {call.session.session_id for call in told if call.session.errors}
+    assert set(table.value["session_id"]) == wrong
+
+
+@pytest.mark.parametrize("script", [*SCOPED, compare_script, sessions_script])
 @pytest.mark.usefixtures("empty_page")
 def test_without_any_call_the_page_says_how_to_get_the_first(script: Callable[[], None]) -> None:
     page = shown(script)
@@ -105,7 +192,7 @@ def test_without_any_call_the_page_says_how_to_get_the_first(script: Callable[[]
 
 @pytest.mark.usefixtures("told_page")
 def test_the_list_shows_every_call(told: list[Call]) -> None:
-    page = shown(sessions_script)
+    page = shown(sessions_script, range="all")
 
     [table] = page.dataframe
     assert set(table.value["session_id"]) == {call.session.session_id for call in told}
@@ -113,15 +200,15 @@ def test_the_list_shows_every_call(told: list[Call]) -> None:
 
 @pytest.mark.usefixtures("told_page")
 def test_the_list_is_searched_by_the_address(told: list[Call]) -> None:
-    page = shown(sessions_script, search=told[4].session.session_id)
+    page = shown(sessions_script, range="all", search=told[4].session.session_id)
 
     [table] = page.dataframe
     assert list(table.value["session_id"]) == [told[4].session.session_id]
-    assert "No call matches" in texts(shown(sessions_script, search="no such words"))
+    assert "No call matches" in texts(shown(sessions_script, range="all", search="no such words"))
 
 
 @pytest.mark.usefixtures("told_page")
-def test_a_calls_page_shows_its_figures_words_and_sound(desk: Desk, told: list[Call]) -> None:
+def test_a_calls_page_shows_its_figures_and_has_room_for_waterfall_and_talk(desk: Desk, told: list[Call]) -> None:
     one = told[5].session
     page = shown(session_script, session=one.session_id)
 
@@ -129,21 +216,7 @@ def test_a_calls_page_shows_its_figures_words_and_sound(desk: Desk, told: list[C
     assert figures(page)["Turns"] == str(one.turns)
     assert figures(page)["Metered"] == wording.money(found.metered_usd_nanos)
     assert figures(page)["Billed"] == wording.money(found.billed_usd_nanos, found.unpriced)
-    assert demo.SAID[0][0].removesuffix(".") in texts(page)
-    assert "find\\_slot" in texts(page) or "find_slot" in texts(page)
-    assert len(page.get("audio")) == 3
-    assert len(page.get("vega_lite_chart")) + len(page.get("arrow_vega_lite_chart")) == 1
-
-
-@pytest.mark.usefixtures("told_page")
-def test_a_call_in_progress_offers_its_sound_so_far(told: list[Call]) -> None:
-    page = shown(session_script, session=told[-1].session.session_id)
-    assert not page.get("audio")
-
-    [listen] = [button for button in page.button if "so far" in button.label]
-    listen.click().run()
-
-    assert len(page.get("audio")) == 3
+    assert len(page.get("bidi_component")) == 2
 
 
 @pytest.mark.usefixtures("told_page")

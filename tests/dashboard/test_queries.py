@@ -1,5 +1,6 @@
 """Every figure of the pages against a computation of its own from the same rows."""
 
+import random
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -7,19 +8,24 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from dashboard.desk import Desk, open_desk
-from dashboard.queries import events, latency, overview, session, sessions, timeline
-from dashboard.queries.asking import Scope
+from dashboard.desk import LATELY_S, Desk, open_desk
+from dashboard.queries import events, facets, latency, overview, session, sessions, timeline, turns
+from dashboard.queries.asking import FACETS, Scope
 from dashboard.queries.events import EventFilter
 from dashboard.queries.latency import Cohort
+from dashboard.queries.percentiles import SHARES
+from ingest.envelope import new_session_id
+from pipeline.dataset import Reader
 from pipeline.domain import facts
 from tests.dashboard import demo
 from tests.dashboard.demo import NOW, Call, rows_of
 
 ALL = Scope(until=NOW)
 LAST_HOUR = Scope(since=NOW - timedelta(hours=1), until=NOW)
+SESSION_ID = new_session_id(int((NOW - timedelta(minutes=40)).timestamp() * 1e9), 1)
 BY_VAD = Cohort(input_kind="speech", speech_ended_by="server_vad", latency_basis="append_clock")
 
 
@@ -35,7 +41,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 def turn(index: int, **known: object) -> facts.Turn:
     """A turn of a session that began at noon, minus an hour."""
     given: dict[str, object] = {
-        "session_id": "01a20700-0000-7000-8000-000000000001",
+        "session_id": SESSION_ID,
         "version": index,
         "turn_index": index,
         "status": "closed",
@@ -93,7 +99,7 @@ def test_rates_say_out_of_how_many_turns_the_agent_spoke_in(desk: Desk, told: li
     found = desk.ask(overview.interruptions, ALL)
     head = desk.ask(overview.headline, ALL)
 
-    spoken = [one for one in rows_of(told, facts.Turn) if one.generated_ms > 0]
+    spoken = [one for one in rows_of(told, facts.Turn) if one.generated_ms]
     counted = Counter(one.class_ for one in rows_of(told, facts.Interruption))
     assert [one.class_ for one in found] == [
         "barge_in",
@@ -111,8 +117,9 @@ def test_rates_say_out_of_how_many_turns_the_agent_spoke_in(desk: Desk, told: li
 def test_percentiles_are_those_of_the_cohort_with_its_sample_sizes(desk: Desk, told: list[Call]) -> None:
     [found] = desk.ask(latency.cohorts, ALL)
 
-    perceived = [one.perceived_latency_ms for one in rows_of(told, facts.Turn) if one.perceived_latency_ms is not None]
-    wire = [one.wire_latency_ms for one in rows_of(told, facts.Turn) if one.wire_latency_ms is not None]
+    turns = rows_of(told, facts.Turn)
+    perceived = [float(round(one.perceived_latency_ms)) for one in turns if one.perceived_latency_ms is not None]
+    wire = [float(round(one.wire_latency_ms)) for one in turns if one.wire_latency_ms is not None]
     assert found.cohort == BY_VAD
     assert (found.perceived, found.wire) == (len(perceived), len(wire))
     assert found.perceived_p50_ms == pytest.approx(percentile(perceived, 0.5))
@@ -178,7 +185,7 @@ def test_latency_over_time_is_each_stretch_by_itself(desk: Desk, told: list[Call
     by_hour: dict[int, list[float]] = {}
     for one in rows_of(told, facts.Turn):
         if one.perceived_latency_ms is not None:
-            by_hour.setdefault(one.opened_at.hour, []).append(one.perceived_latency_ms)
+            by_hour.setdefault(one.opened_at.hour, []).append(float(round(one.perceived_latency_ms)))
     p90 = {one.bucket.hour: one for one in found if one.percentile == "p90"}
     assert p90.keys() == by_hour.keys()
     for hour, values in by_hour.items():
@@ -208,7 +215,7 @@ def test_of_a_call_across_the_edge_only_the_part_inside_counts(tmp_path: Path) -
 
 
 def test_a_scope_of_one_model_holds_no_other(desk: Desk, told: list[Call]) -> None:
-    mini = Scope(until=NOW, models=("gpt-realtime-mini",))
+    mini = Scope(until=NOW, model=("gpt-realtime-mini",))
 
     found = desk.ask(overview.headline, mini)
 
@@ -220,7 +227,7 @@ def test_a_scope_of_one_model_holds_no_other(desk: Desk, told: list[Call]) -> No
 
 def test_what_nothing_could_be_priced_of_is_unknown_and_not_nought(tmp_path: Path) -> None:
     minute = facts.AudioMinute(
-        session_id="01a20700-0000-7000-8000-000000000001",
+        session_id=SESSION_ID,
         version=3,
         minute=NOW - timedelta(minutes=30),
         metered_usd_nanos=5_000_000,
@@ -257,18 +264,20 @@ def test_errors_are_counted_by_kind_with_the_last_of_them(desk: Desk, told: list
 
 
 def test_the_list_has_the_open_call_first_and_then_the_newest(desk: Desk, told: list[Call]) -> None:
-    found = desk.ask(sessions.recent, ALL, search="", page_size=10, skip=0)
+    found = desk.ask(sessions.recent, ALL, page_size=10, skip=0)
 
     ordered = sorted(
         (call.session for call in told), key=lambda one: (one.status != "open", -one.opened_at.timestamp())
     )
     assert [one.session_id for one in found] == [one.session_id for one in ordered[:10]]
     assert found[0].log == "open"
-    assert desk.ask(sessions.recent, ALL, search="", page_size=10, skip=20)[-1].session_id == ordered[-1].session_id
+    assert desk.ask(sessions.recent, ALL, page_size=10, skip=20)[-1].session_id == ordered[-1].session_id
 
 
 def test_a_call_shows_its_longest_waits(desk: Desk, told: list[Call]) -> None:
-    found = desk.ask(sessions.recent, ALL, search=told[3].session.session_id, page_size=10, skip=0)
+    found = desk.ask(
+        sessions.recent, ALL, found=sessions.Found(search=told[3].session.session_id), page_size=10, skip=0
+    )
 
     turns = rows_of(told[3:4], facts.Turn)
     [line] = found
@@ -278,8 +287,8 @@ def test_a_call_shows_its_longest_waits(desk: Desk, told: list[Call]) -> None:
 
 @pytest.mark.parametrize("words", ["REMINDER", "find_slot", "buffer too small"])
 def test_calls_are_found_by_words_tools_and_errors(desk: Desk, told: list[Call], words: str) -> None:
-    count = desk.ask(sessions.count, ALL, search=words)
-    found = desk.ask(sessions.recent, ALL, search=words, page_size=100, skip=0)
+    count = desk.ask(sessions.count, ALL, found=sessions.Found(search=words))
+    found = desk.ask(sessions.recent, ALL, found=sessions.Found(search=words), page_size=100, skip=0)
 
     def says(call: Call) -> bool:
         spoken = [one.text or "" for one in rows_of([call], facts.Transcript)]
@@ -292,21 +301,6 @@ def test_calls_are_found_by_words_tools_and_errors(desk: Desk, told: list[Call],
     assert count == len(expected) > 0
 
 
-def test_calls_in_progress_say_what_goes_on(desk: Desk, told: list[Call]) -> None:
-    open_one = told[-1].session
-    last = rows_of(told[-1:], facts.Turn)[-1]
-    first_output, playout_end = last.first_output_elapsed_ms, last.playout_end_elapsed_ms
-    assert first_output is not None
-    assert playout_end is not None
-
-    [speaking] = desk.fresh(sessions.live, open_one.opened_at + timedelta(milliseconds=first_output + 100))
-    [listening] = desk.fresh(sessions.live, open_one.opened_at + timedelta(milliseconds=playout_end + 100))
-
-    assert (speaking.session_id, speaking.state) == (open_one.session_id, "agent is speaking")
-    assert listening.state == "listening"
-    assert listening.running_s == pytest.approx((playout_end + 100) / 1000)
-
-
 def test_the_figures_of_a_call_are_those_of_its_rows(desk: Desk, told: list[Call]) -> None:
     one = next(call for call in told if call.session.unpriced)
     found = desk.ask(session.figures, one.session.session_id)
@@ -317,7 +311,7 @@ def test_the_figures_of_a_call_are_those_of_its_rows(desk: Desk, told: list[Call
     assert found.metered_usd_nanos == sum(cost.metered_usd_nanos or 0 for cost in costs)
     assert found.billed_usd_nanos == sum(cost.billed_usd_nanos or 0 for cost in costs)
     assert found.unpriced == sum(cost.billed_usd_nanos is None for cost in costs)
-    assert found.heard_s == pytest.approx(sum(turn.heard_ms for turn in turns) / 1000)
+    assert found.heard_s == pytest.approx(sum(turn.heard_ms or 0 for turn in turns) / 1000)
     assert waits.perceived_p50_ms == pytest.approx(statistics.median(turn.perceived_latency_ms or 0 for turn in turns))
 
 
@@ -361,7 +355,7 @@ def test_the_waterfall_has_each_turns_pieces_where_they_were(desk: Desk, told: l
     assert of_first["endpointing"].end_s - of_first["endpointing"].start_s == pytest.approx(0.5)
     assert of_first["wait"].start_s == pytest.approx((first.speech_stopped_elapsed_ms or 0) / 1000)
     assert of_first["wait"].end_s == pytest.approx((first.first_output_elapsed_ms or 0) / 1000)
-    assert of_first["heard"].end_s - of_first["heard"].start_s == pytest.approx(first.heard_ms / 1000)
+    assert of_first["heard"].end_s - of_first["heard"].start_s == pytest.approx((first.heard_ms or 0) / 1000)
     assert all(piece.start_s <= piece.end_s for piece in found)
 
 
@@ -411,10 +405,23 @@ def test_events_are_filtered_by_source_type_and_text(desk: Desk, told: list[Call
     assert desk.ask(events.count, id_, EventFilter(audio=True)) == len(one.events)
 
 
-def test_answers_are_kept_until_a_row_changes(tmp_path: Path) -> None:
+class Clock:
+    """Seconds that pass when they are told to: `per_answer` of them while an answer is looked for."""
+
+    def __init__(self, per_answer: float) -> None:
+        self.now, self.per_answer, self.asked = 0.0, per_answer, 0
+
+    def __call__(self) -> float:
+        # Each question reads the clock when it begins, and once more when it had to be answered anew.
+        self.asked += 1
+        self.now += self.per_answer if self.asked % 2 == 0 else 0.0
+        return self.now
+
+
+def test_a_cheap_answer_is_kept_until_a_row_changes(tmp_path: Path) -> None:
     first, second = demo.calls(2)
     demo.write(tmp_path, [first])
-    desk = open_desk(tmp_path / "dataset")
+    desk = Desk(Reader(tmp_path / "dataset"), Clock(per_answer=0.01))
     kept = desk.ask(overview.headline, ALL)
 
     again = desk.ask(overview.headline, ALL)
@@ -422,3 +429,147 @@ def test_answers_are_kept_until_a_row_changes(tmp_path: Path) -> None:
 
     assert again is kept
     assert desk.ask(overview.headline, ALL).sessions == kept.sessions + 1 == 2
+
+
+def test_a_dear_answer_is_kept_a_little_longer_than_the_rows(tmp_path: Path) -> None:
+    first, second = demo.calls(2)
+    demo.write(tmp_path, [first])
+    clock = Clock(per_answer=0.5)
+    desk = Desk(Reader(tmp_path / "dataset"), clock)
+    kept = desk.ask(overview.headline, ALL)
+    demo.write(tmp_path, [second], position=2)
+
+    soon, clock.per_answer = desk.ask(overview.headline, ALL), 0.0
+    clock.now += 20 * 0.5
+    later = desk.ask(overview.headline, ALL)
+
+    assert soon is kept
+    assert later.sessions == 2
+
+
+def test_what_happens_now_is_never_an_old_answer_however_dear(tmp_path: Path) -> None:
+    first, second = demo.calls(2)
+    demo.write(tmp_path, [first])
+    clock = Clock(per_answer=5.0)
+    desk = Desk(Reader(tmp_path / "dataset"), clock)
+    kept = desk.lately(overview.headline, ALL)
+    demo.write(tmp_path, [second], position=2)
+
+    soon, clock.per_answer = desk.lately(overview.headline, ALL), 0.0
+    clock.now += LATELY_S
+    later = desk.lately(overview.headline, ALL)
+
+    assert soon is kept
+    assert later.sessions == 2
+
+
+def test_what_can_be_filtered_by_is_what_was_recorded_the_most_frequent_first(desk: Desk, told: list[Call]) -> None:
+    found = desk.ask(facets.values)
+
+    assert list(found["model"]) == [model for model, _ in Counter(call.session.model for call in told).most_common()]
+    assert found["vad"] == ("server_vad 500 ms",)
+    assert found["label"] == ("none",)
+    assert set(found) == set(FACETS)
+
+
+@pytest.mark.parametrize("facet", list(FACETS))
+def test_each_facet_filters_sessions_and_what_happened_in_them(facet: str, tmp_path: Path) -> None:
+    demo.write(tmp_path, [_call_with(place) for place in range(4)])
+    desk = open_desk(tmp_path / "dataset")
+    wanted = desk.ask(facets.values)[facet][0]
+
+    found = desk.ask(overview.headline, msgspec.structs.replace(ALL, **{facet: (wanted,)}))
+    every = desk.ask(overview.headline, ALL)
+
+    [expected] = desk.dataset.cursor().execute(
+        f"select count(*), sum(turns) from sessions where {FACETS[facet]} = $1", [wanted]
+    ).fetchall()  # fmt: skip
+    assert (found.sessions, found.turns) == expected
+    assert 0 < found.sessions < every.sessions
+
+
+def _call_with(place: int) -> Call:
+    """One call of four, each different in all that is filtered by."""
+    told = demo.call(random.Random(place), NOW - timedelta(minutes=30 + place))
+    given = {
+        "model": f"model {place}",
+        "source": f"source {place}",
+        "relay_key": f"key {place}" if place else None,
+        "label": f"label {place}" if place else None,
+        "voice": f"voice {place}",
+        "silence_duration_ms": 200 + place if place else None,
+        "language": f"language {place}" if place else None,
+    }
+    rows = [msgspec.structs.replace(r, **given) if isinstance(r, facts.Session) else r for r in told.rows]
+    return Call(rows=rows, events=told.events)
+
+
+@pytest.mark.parametrize("share", ["p50", "p90", "p99"])
+def test_a_counted_percentile_is_that_of_the_sorted_whole_milliseconds(desk: Desk, share: str) -> None:
+    [found] = desk.ask(latency.cohorts, ALL)
+
+    [row] = desk.dataset.cursor().execute(
+        "select quantile_cont(round(perceived_latency_ms), $1), quantile_cont(round(wire_latency_ms), $1) from turns",
+        [SHARES[share]],
+    ).fetchall()  # fmt: skip
+    assert getattr(found, f"perceived_{share}_ms") == pytest.approx(row[0], abs=1e-6)
+    assert getattr(found, f"wire_{share}_ms") == pytest.approx(row[1], abs=1e-6)
+
+
+def test_the_slowest_turns_come_first_and_a_bar_gives_its_own(desk: Desk, told: list[Call]) -> None:
+    latencies = sorted((one.perceived_latency_ms or 0.0 for one in rows_of(told, facts.Turn)), reverse=True)
+
+    slowest = desk.ask(turns.slowest, ALL, BY_VAD, "perceived", limit=5)
+    some = desk.ask(turns.slowest, ALL, BY_VAD, "perceived", from_ms=900.0, to_ms=1000.0)
+
+    assert [one.perceived_latency_ms for one in slowest] == latencies[:5]
+    assert len(some) == sum(900 <= one < 1000 for one in latencies)
+
+
+def test_the_parts_of_a_wait_are_told_of_the_turns_that_have_them(tmp_path: Path) -> None:
+    desk = dataset_of(
+        tmp_path,
+        turn(0, endpointing_ms=200.0, model_latency_ms=300.0),
+        turn(1, endpointing_ms=400.0, tool_wait_ms=1000.0),
+    )
+
+    found = desk.ask(turns.stages, ALL)
+
+    assert [(one.stage, one.turns, one.p50_ms) for one in found] == [
+        ("endpointing", 2, 300.0), ("model", 1, 300.0), ("tool", 1, 1000.0),
+    ]  # fmt: skip
+
+
+def test_a_facet_parts_the_turns_of_a_cohort(desk: Desk, told: list[Call]) -> None:
+    found = desk.ask(latency.by_facet, ALL, BY_VAD, "perceived", "model")
+
+    expected = Counter(one.model for one in rows_of(told, facts.Turn))
+    assert {one.value: one.turns for one in found} == dict(expected)
+
+
+@pytest.mark.parametrize("up", [False, True])
+@pytest.mark.parametrize("order", sessions.ORDERS)
+def test_the_whole_list_is_sorted_and_not_only_the_page_shown(desk: Desk, order: str, *, up: bool) -> None:
+    found = sessions.Found(order=order, up=up)
+    whole = desk.ask(sessions.recent, ALL, found=found, page_size=100, skip=0)
+
+    pages = [desk.ask(sessions.recent, ALL, found=found, page_size=10, skip=skip) for skip in (0, 10, 20)]
+
+    assert [line for page in pages for line in page] == whole
+    column = {"longest perceived": "longest_perceived_ms", "errors": "errors", "session": "session_id"}.get(order)
+    if column:
+        values = [value for line in whole if (value := getattr(line, column)) is not None]
+        assert values == sorted(values, reverse=not up)
+        assert [getattr(line, column) for line in whole[len(values) :]] == [None] * (len(whole) - len(values))
+
+
+def test_the_file_of_a_list_has_its_rows_in_its_order_up_to_a_limit(desk: Desk) -> None:
+    found = sessions.Found(having=("tool calls",), order="metered")
+    listed = desk.ask(sessions.recent, ALL, found=found, page_size=100, skip=0)
+
+    rows = desk.ask(sessions.exported, ALL, found=found, limit=100)
+
+    assert rows.column_names == list(sessions.SessionLine.__struct_fields__)
+    assert rows["session_id"].to_pylist() == [line.session_id for line in listed]
+    assert rows["metered_usd"].to_pylist() == [line.metered_usd for line in listed]
+    assert desk.ask(sessions.exported, ALL, found=found, limit=2).num_rows == 2

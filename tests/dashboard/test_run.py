@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import addresses
 from dashboard.run import CannotServe, address, listening
-from dashboard.shell import PAGES, SAYS_WHERE, shell
+from dashboard.shell import SAYS_WHERE, shell
 from tests.dashboard.serving import Served, serving
 
 WITHIN_S = 30
@@ -33,7 +34,7 @@ def test_it_says_its_address_and_is_healthy(served: Served) -> None:
     assert text == '{"status":"ok","pipeline":"running"}'
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [address.path for address in addresses.ALL])
 def test_every_page_can_be_opened_by_its_address(served: Served, page: str) -> None:
     status, text = fetched(f"{served.url}/{page}")
 

@@ -1,11 +1,11 @@
 """How quantities read, and which stretch of time a choice means."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from dashboard import window, wording
-from dashboard.window import BINS, POINTS_MAX
+from dashboard.window import BINS, POINTS_MAX, Choice
 from tests.dashboard.demo import NOW
 
 
@@ -42,16 +42,38 @@ def test_times_read_as_one_expects() -> None:
 def test_a_range_begins_on_a_whole_minute_and_holds_this_moment() -> None:
     moment = datetime(2026, 11, 23, 12, 0, 42, tzinfo=UTC)
 
-    found = window.scope("1h", ("a",), moment)
+    found = window.scope(Choice(range="1h", facets={"model": ("a",)}), moment)
 
     assert found.since == datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
     assert found.until > moment
-    assert found.models == ("a",)
-    assert window.scope("all", (), moment).since is None
+    assert found.facets == {"model": ("a",)}
+    assert window.scope(Choice(range="all"), moment).since is None
 
 
 def test_a_range_that_nobody_offers_is_the_usual_one() -> None:
-    assert window.scope("1000y", (), NOW) == window.scope(window.DEFAULT_RANGE, (), NOW)
+    assert window.scope(Choice(range="1000y"), NOW) == window.scope(Choice(), NOW)
+
+
+def test_whole_days_take_the_place_of_the_range() -> None:
+    both = window.scope(Choice(range="1h", first_day=date(2026, 11, 1), last_day=date(2026, 11, 2)), NOW)
+    begun = window.scope(Choice(first_day=date(2026, 11, 1)), NOW)
+
+    assert both.since == datetime(2026, 11, 1, tzinfo=UTC)
+    assert both.until == datetime(2026, 11, 3, tzinfo=UTC)
+    assert begun.until > NOW
+    assert window.scope(Choice(last_day=date(2026, 11, 2)), NOW).since is None
+
+
+def test_the_stretch_before_is_as_long_and_ends_where_this_one_begins() -> None:
+    this = window.scope(Choice(range="1h", facets={"voice": ("marin",)}), NOW)
+
+    before = this.before
+
+    assert before is not None
+    assert before.until == this.since
+    assert before.until - before.since == this.until - this.since  # type: ignore[operator]
+    assert before.voice == ("marin",)
+    assert window.scope(Choice(range="all"), NOW).before is None
 
 
 @pytest.mark.parametrize("length", [timedelta(0), timedelta(minutes=3), timedelta(days=1), timedelta(days=90)])

@@ -53,6 +53,7 @@ def test_the_try_out_ends_with_whole_sessions_and_the_rows_that_its_calls_hold(t
     assert "websocket_base_url=" in done.stdout
     assert rows(data_dir, "select count(*), count(*) filter (complete) from sessions") == [(6, 6)]
     assert rows(data_dir, "select count(*) from gaps") == [(0,)]
+    assert rows(data_dir, "select max(turns) from sessions") == [(4,)]  # the book club's
     assert rows(data_dir, "select count(*) from tool_calls where status = 'answered'") == [(4,)]
     assert rows(data_dir, "select class, count(*) from interruptions group by class") == [("barge_in", 2)]
     kinds = {str(kind) for (kind,) in rows(data_dir, "select distinct input_kind from turns")}
@@ -100,7 +101,7 @@ def test_a_program_that_can_not_start_is_named_with_its_reason(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "ingest", "pipeline", "dashboard", "simulate", "run", "sql", "rebuild", "doctor"]
+    "command", ["up", "ingest", "pipeline", "dashboard", "simulate", "run", "call", "sql", "rebuild", "doctor"]
 )
 def test_each_command_explains_itself(command: str) -> None:
     done = subprocess.run([*COMMAND, command, "--help"], capture_output=True, text=True, timeout=60, check=False)
@@ -108,6 +109,23 @@ def test_each_command_explains_itself(command: str) -> None:
     assert done.returncode == 0
     assert f"usage: calltape {command}" in done.stdout
     assert f"CALLTAPE_{command.upper()}_" in done.stdout
+
+
+def test_sql_says_where_it_looked_for_a_dataset_that_is_not_there(tmp_path: Path) -> None:
+    asked = [
+        *COMMAND,
+        "sql",
+        "--data-dir",
+        str(tmp_path / "elsewhere"),
+        "--format",
+        "csv",
+        "select count(*) n from turns",
+    ]
+
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "n\n0\n")
+    assert str(tmp_path / "elsewhere" / "dataset") in done.stderr
 
 
 def test_an_unknown_command_is_told_what_there_is() -> None:

@@ -17,7 +17,7 @@ from ingest import envelope, markers
 from ingest.envelope import RecordedEvent, Source
 from ingest.relay import Relay
 from ingest.settings import IngestSettings
-from ingest.worker import running
+from ingest.worker import Metered, running
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 PATH = "/v1/realtime?model=gpt-realtime"
@@ -55,10 +55,12 @@ class Relaying(msgspec.Struct, frozen=True):
 
 
 @contextlib.asynccontextmanager
-async def relaying(upstream: str, data_dir: Path, **settings: Any) -> AsyncIterator[Relaying]:
+async def relaying(
+    upstream: str, data_dir: Path, metered: Metered | None = None, **settings: Any
+) -> AsyncIterator[Relaying]:
     """The relay on a free port in front of this upstream."""
     chosen = {"port": 0, "metrics_port": -1, "worker": "test", **settings}
-    async with running(IngestSettings(upstream=upstream, data_dir=data_dir, **chosen)) as (relay, url):
+    async with running(IngestSettings(upstream=upstream, data_dir=data_dir, **chosen), metered) as (relay, url):
         yield Relaying(url, relay, data_dir)
 
 

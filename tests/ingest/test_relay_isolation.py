@@ -7,19 +7,16 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from ingest import markers
-from ingest.conversation import Parts
+from ingest import assembly, markers
 from ingest.counts import Counts
-from ingest.dialing import Dialer
 from ingest.envelope import Source
 from ingest.frames import FrameWalker
-from ingest.heads import Rules
-from ingest.markers import SessionOpened, UpstreamConnected
+from ingest.markers import MessageRewritten, SessionOpened, UpstreamConnected
 from ingest.messages import SeenMessage
 from ingest.recordings import Recording, Recordings, Unrecorded
 from ingest.relay import Relay
 from ingest.session_recording import SessionRecording
-from ingest.upstream import Upstream
+from ingest.settings import IngestSettings
 from tests.ingest.relay_world import PATH, bare_client, echo, frame, relaying, upgrade, upstream, within
 
 
@@ -50,7 +47,7 @@ class FailingRecording(Unrecorded):
     def upstream_connected(self, marker: UpstreamConnected) -> None:
         self._recorder._maybe("connected")
 
-    def see(self, source: Source, messages: Sequence[SeenMessage]) -> None:
+    def see(self, source: Source, messages: Sequence[SeenMessage], rewritten: MessageRewritten | None = None) -> None:
         self._recorder._maybe("see")
 
     def lose(self, count: int, reason: str, source: Source) -> None:
@@ -66,17 +63,7 @@ async def test_a_recorder_that_fails_anywhere_leaves_the_call_as_it_was(failing:
     counts = Counts()
     recorder = Failing(failing, "see") if failing == "lose" else Failing(failing)
     async with upstream(echo) as url:
-        chosen = Upstream.of(url)
-        relay = Relay(
-            Parts(
-                rules=Rules(upstream=chosen),
-                dialer=Dialer(upstream=chosen, tls=None, timeout_seconds=5),
-                recordings=Recordings(recorder, counts),
-                counts=counts,
-                splices=set(),
-                message_max_bytes=1 << 20,
-            )
-        )
+        relay = Relay(assembly.parts(IngestSettings(upstream=url), Recordings(recorder, counts), counts))
         relayed = await relay.listen("127.0.0.1", 0, None)
         async with connect(relayed + PATH) as client:
             for number in range(5):

@@ -57,6 +57,23 @@ def test_the_defaults_are_good() -> None:
 
 
 @pytest.mark.parametrize(
+    ("upstream", "beta_header", "stripped"),
+    [
+        ("wss://api.openai.com", "auto", True),
+        ("https://eu.api.openai.com/v1", "auto", True),
+        ("wss://res.openai.azure.com/openai", "auto", False),
+        ("wss://notapi.openai.com.example", "auto", False),
+        ("wss://api.openai.com", "pass", False),
+        ("ws://127.0.0.1:8901", "strip", True),
+    ],
+)
+def test_only_openai_itself_is_not_asked_for_the_retired_beta(upstream: str, beta_header: str, stripped: bool) -> None:
+    settings = IngestSettings.model_validate({"upstream": upstream, "beta_header": beta_header})
+
+    assert settings.strips_beta is stripped
+
+
+@pytest.mark.parametrize(
     ("upstream", "asked", "target"),
     [
         ("wss://api.openai.com", "/v1/realtime?model=x", "/v1/realtime?model=x"),

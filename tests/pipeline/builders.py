@@ -14,6 +14,7 @@ from ingest.envelope import RecordedEvent, Source, encode, new_session_id
 from pipeline.archive import archived
 from pipeline.dataset import Reader
 from pipeline.dataset_schemas import EVENT_AUDIO, EVENTS, FACTS, key_of, table_of
+from pipeline.dataset_store import Where
 from pipeline.dataset_writer import Batch, Writer
 from pipeline.domain import facts
 from pipeline.replay_sessions import fold_events
@@ -112,7 +113,7 @@ def journal(data_dir: Path, events: Iterable[RecordedEvent], worker: str = "w1")
     return 1 << 40 | path.stat().st_size
 
 
-def rows_of(dataset_dir: Path, table: str) -> list[dict[str, object]]:
+def rows_of(dataset_dir: Where, table: str) -> list[dict[str, object]]:
     """All rows of a view, in the order of their columns."""
     reader = Reader(dataset_dir)
     try:
@@ -122,12 +123,12 @@ def rows_of(dataset_dir: Path, table: str) -> list[dict[str, object]]:
         reader.close()
 
 
-def all_rows(dataset_dir: Path) -> dict[str, list[dict[str, object]]]:
+def all_rows(dataset_dir: Where) -> dict[str, list[dict[str, object]]]:
     """All rows of all fact tables."""
     return {name: rows_of(dataset_dir, name) for name in FACTS}
 
 
-def written(dataset_dir: Path, *batches: Batch) -> None:
+def written(dataset_dir: Where, *batches: Batch) -> None:
     """A dataset that holds these batches."""
     writer = Writer.open(dataset_dir)
     for each in batches:
@@ -197,7 +198,7 @@ def folded(events: Iterable[RecordedEvent]) -> dict[str, dict[tuple[object, ...]
     return rows
 
 
-def stored(dataset_dir: Path) -> dict[str, dict[tuple[object, ...], dict[str, object]]]:
+def stored(dataset_dir: Where) -> dict[str, dict[tuple[object, ...], dict[str, object]]]:
     """The rows that a dataset holds, by table and key, without what the views add. Fails where a key comes twice."""
     rows: dict[str, dict[tuple[object, ...], dict[str, object]]] = {}
     for name, found in all_rows(dataset_dir).items():

@@ -10,6 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from pipeline.dataset import Reader
+from pipeline.dataset_cleaning import checkpoint
 from pipeline.dataset_compaction import Compactor
 from pipeline.dataset_schemas import FACTS
 from pipeline.dataset_writer import ANYWHERE, Writer
@@ -57,6 +58,22 @@ def test_a_row_that_changes_after_it_was_settled_is_seen_changed_at_once_and_set
     assert seen == [(0, 7), (1, 2), (2, 8)]
     assert sorted((row["turn_index"], row["version"]) for row in rows_of(tmp_path, "turns")) == seen
     assert files(writer, "turns") == [(True, 3)]
+
+
+def test_a_changed_row_hides_its_settled_one_and_none_of_the_sessions_around_it(writer: Writer, tmp_path: Path) -> None:
+    sessions = [session_id(number) for number in range(1, 6)]
+    for position, session in enumerate(sessions, start=1):
+        rows = [turn_row(session, 0, 1), turn_row(session, 1, 1), session_row(session, 1, status="closed")]
+        writer.commit(batch(rows, position=position))
+    Compactor(writer).compact()
+    assert files(writer, "turns") == [(True, 10)]
+
+    writer.commit(batch([turn_row(sessions[2], 1, 7, interrupted=True)], position=9))
+
+    seen = sorted((row["session_id"], row["turn_index"], row["version"]) for row in rows_of(tmp_path, "turns"))
+    assert seen == [
+        (one, turn, 7 if (place, turn) == (2, 1) else 1) for place, one in enumerate(sessions) for turn in (0, 1)
+    ]
 
 
 def test_the_same_version_twice_is_one_row(writer: Writer, tmp_path: Path) -> None:
@@ -157,7 +174,7 @@ def test_opening_a_table_with_a_checkpoint_gives_the_same(writer: Writer, tmp_pa
         writer.commit(batch([turn_row(ONE, version, version)], position=version + 1))
     before = rows_of(tmp_path, "turns")
 
-    writer.logs["turns"].checkpoint()
+    checkpoint(writer.logs["turns"])
 
     assert rows_of(tmp_path, "turns") == before
     assert DeltaTable(tmp_path / "turns").transaction_version("journal:w1") == 6
@@ -171,7 +188,7 @@ def test_a_summed_up_log_is_cut_and_the_table_goes_on(writer: Writer, tmp_path: 
     for entry in entries.glob("*.json"):
         os.utime(entry, (time.time() - 3600, time.time() - 3600))
 
-    writer.logs["turns"].checkpoint()
+    checkpoint(writer.logs["turns"])
     writer.commit(batch([turn_row(ONE, 6, 6)], position=7))
 
     assert len(list(entries.glob("*.json"))) <= 3

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.interruptions import is_backchannel
-from pipeline.price_lists import PriceListUnreadable, default_rules, read_price_list
+from pipeline.domain.prices import price
+from pipeline.price_lists import PriceListUnreadable, default_rules, named_list, read_price_list, rules_of
+from pipeline.rule_settings import RuleSettings
+
+TODAY = date(2026, 11, 22)
 
 
 def written(directory: Path, price: str, component: str = "audio_in") -> Path:
@@ -53,7 +57,37 @@ def test_a_list_that_is_missing_or_lacks_its_name_is_refused(tmp_path: Path) -> 
 def test_the_package_brings_lists_and_words_in_eight_languages() -> None:
     rules = default_rules()
 
-    assert rules.metered.name == "reference-2024-10"
+    assert rules.metered.name == "legacy-2024-10"
     assert "gpt-realtime" in rules.billed.prices
     assert rules.backchannels.keys() == {"en", "es", "de", "fr", "pt", "it", "ja", "zh"}
     assert all(is_backchannel(word.split(), rules) for words in rules.backchannels.values() for word in words)
+
+
+def test_prices_of_ones_own_stand_over_those_of_the_list(tmp_path: Path) -> None:
+    mine = tmp_path / "acme.toml"
+    mine.write_text(
+        'name = "acme"\n[aliases]\n"my-deployment" = "gpt-realtime"\n'
+        '[[models]]\nnames = ["gpt-realtime"]\nvalid_from = 2026-01-01\naudio_out = "50"\n'
+        '[[models]]\nnames = ["our-model"]\nvalid_from = 2026-01-01\ntext_in = "1"\n'
+    )
+
+    billed = rules_of(RuleSettings(price_overrides=mine, speech_min_ms=700)).billed
+
+    assert billed.name == "openai-2026-11-22+acme"
+    assert price(billed, "my-deployment", "audio_out", TODAY) == 50_000
+    assert price(billed, "gpt-realtime", "audio_in", TODAY) == 32_000
+    assert price(billed, "our-model", "text_in", TODAY) == 1_000
+    assert billed.prices["our-model"]["text_in"][0].source == str(mine)
+
+
+def test_a_list_is_named_or_a_file(tmp_path: Path) -> None:
+    assert named_list("legacy-2024-10").name == "legacy-2024-10"
+    assert named_list(str(written(tmp_path, '"1"'))).name == "mine"
+    with pytest.raises(PriceListUnreadable, match="nope: no such price list; there is legacy-2024-10, openai-2026"):
+        named_list("nope")
+
+
+def test_the_windows_of_the_settings_are_those_of_the_fold() -> None:
+    rules = rules_of(RuleSettings(yield_window_ms=1500, speech_min_ms=700, transcript_wait_ms=5000))
+
+    assert (rules.yield_window_ms, rules.speech_min_ms, rules.transcript_wait_ms) == (1500, 700, 5000)

@@ -47,7 +47,7 @@ def data_dir(recorded: Path, tmp_path: Path) -> Path:
 def test_every_table_is_what_it_was(data_dir: Path) -> None:
     before = all_rows(data_dir / "dataset")
 
-    done = rebuild(data_dir, runner.default_step())
+    done = rebuild(data_dir / "dataset", runner.default_step())
 
     assert all_rows(data_dir / "dataset") == before
     assert stored(data_dir / "dataset") == folded([*ONE, *TWO, *THREE])
@@ -59,7 +59,7 @@ def test_so_it_is_after_a_merge(data_dir: Path) -> None:
     Compactor(writer).compact()
     writer.close()
 
-    rebuild(data_dir, runner.default_step())
+    rebuild(data_dir / "dataset", runner.default_step())
 
     assert stored(data_dir / "dataset") == folded([*ONE, *TWO, *THREE])
 
@@ -69,7 +69,7 @@ def test_rows_that_the_fold_does_not_give_any_more_are_gone(data_dir: Path) -> N
     writer.commit(batch([turn_row(session_id(1), 77)], position=1 << 60))
     writer.close()
 
-    rebuild(data_dir, runner.default_step())
+    rebuild(data_dir / "dataset", runner.default_step())
 
     assert stored(data_dir / "dataset") == folded([*ONE, *TWO, *THREE])
 
@@ -77,7 +77,7 @@ def test_rows_that_the_fold_does_not_give_any_more_are_gone(data_dir: Path) -> N
 def test_the_pipeline_goes_on_after_it_as_if_nothing_had_been(data_dir: Path) -> None:
     rest = story(session_id(2), turns=4)[len(TWO) :]
 
-    rebuild(data_dir, runner.default_step())
+    rebuild(data_dir / "dataset", runner.default_step())
     replayed(settings(data_dir), journal(data_dir, rest))
 
     assert stored(data_dir / "dataset") == folded([*ONE, *TWO, *rest, *THREE])
@@ -87,7 +87,7 @@ def test_the_states_of_the_fold_before_are_let_go(data_dir: Path) -> None:
     """They may be of an older fold than the rows are now; the archive gives new ones."""
     assert (data_dir / "dataset" / checkpoint.FILE).exists()
 
-    rebuild(data_dir, runner.default_step())
+    rebuild(data_dir / "dataset", runner.default_step())
 
     assert not (data_dir / "dataset" / checkpoint.FILE).exists()
 
@@ -97,7 +97,7 @@ def test_a_table_with_the_columns_of_another_version_gets_ours(data_dir: Path) -
     before = DeltaTable(turns).schema()
     DeltaTable(turns).alter.add_columns([Field("of_yesterday", PrimitiveType("string"))])
 
-    rebuild(data_dir, runner.default_step())
+    rebuild(data_dir / "dataset", runner.default_step())
 
     assert DeltaTable(turns).schema() == before
     assert stored(data_dir / "dataset") == folded([*ONE, *TWO, *THREE])
@@ -106,7 +106,7 @@ def test_a_table_with_the_columns_of_another_version_gets_ours(data_dir: Path) -
 def test_progress_is_said_session_by_session(data_dir: Path) -> None:
     heard: list[Progress] = []
 
-    rebuild(data_dir, runner.default_step(), heard.append)
+    rebuild(data_dir / "dataset", runner.default_step(), heard.append)
 
     assert [(found.sessions, found.sessions_total) for found in heard] == [(1, 3), (2, 3), (3, 3)]
 
@@ -115,7 +115,7 @@ def test_it_refuses_while_a_pipeline_writes(data_dir: Path) -> None:
     writer = Writer.open(data_dir / "dataset")
 
     with pytest.raises(DatasetInUse, match=r"process \d+ writes this dataset; stop it first"):
-        rebuild(data_dir, runner.default_step())
+        rebuild(data_dir / "dataset", runner.default_step())
 
     writer.close()
 
@@ -123,7 +123,7 @@ def test_it_refuses_while_a_pipeline_writes(data_dir: Path) -> None:
 def test_an_empty_dataset_stays_empty(tmp_path: Path) -> None:
     Writer.open(tmp_path / "dataset").close()
 
-    assert rebuild(tmp_path, runner.default_step()).sessions == 0
+    assert rebuild(tmp_path / "dataset", runner.default_step()).sessions == 0
 
     assert all(rows_of(tmp_path / "dataset", name) == [] for name in FACTS)
 

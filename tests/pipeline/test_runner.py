@@ -21,6 +21,7 @@ from deltalake import DeltaTable
 from ingest.envelope import RecordedEvent
 from pipeline import checkpoint, runner
 from pipeline.dataset import Reader
+from pipeline.dataset_folder import LocalStore
 from pipeline.dataset_schemas import FACTS
 from pipeline.dataset_writer import DatasetInUse
 from pipeline.domain.facts import Fact
@@ -115,7 +116,7 @@ def test_rows_of_a_running_call_are_seen_while_it_runs(tmp_path: Path) -> None:
 def test_a_restart_goes_on_with_the_saved_states(tmp_path: Path) -> None:
     one = story(session_id(1), turns=4)
     replayed(settings(tmp_path), journal(tmp_path, one[:30]))
-    found = checkpoint.load(tmp_path / "dataset", Reader(tmp_path / "dataset")._identity or "")
+    found = checkpoint.load(LocalStore(tmp_path / "dataset"), Reader(tmp_path / "dataset")._identity or "")
     assert found is not None
     assert set(found.sessions) == {session_id(1)}
 
@@ -140,10 +141,10 @@ def test_states_of_another_fold_are_made_anew(tmp_path: Path) -> None:
     one = story(session_id(1), turns=4)
     replayed(settings(tmp_path), journal(tmp_path, one[:30]))
     identity = Reader(tmp_path / "dataset")._identity or ""
-    found = checkpoint.load(tmp_path / "dataset", identity)
+    found = checkpoint.load(LocalStore(tmp_path / "dataset"), identity)
     assert found is not None
     unreadable = msgspec.structs.replace(found, sessions={session_id(1): b"\x00"})
-    checkpoint.save(tmp_path / "dataset", unreadable)
+    checkpoint.save(LocalStore(tmp_path / "dataset"), unreadable)
 
     replayed(settings(tmp_path), journal(tmp_path, one[30:]))
 

@@ -78,7 +78,7 @@ def test_no_rows(dataset: Path) -> None:
         ("drop view turns", "read-only"),
         ("copy turns to '/tmp/stolen.csv'", "read-only"),
         ("set lock_configuration = false", "read-only"),
-        ("select * from read_text('/etc/hostname')", "Cannot access file"),
+        ("select * from read_text('/etc/hostname')", r"read_text\(\) can't stand in place of a table"),
     ],
 )
 def test_a_refusal_is_one_line_that_says_why(dataset: Path, statement: str, why: str) -> None:
@@ -120,7 +120,7 @@ def test_a_mistake_is_said_and_the_conversation_goes_on(dataset: Path) -> None:
 def test_the_prompts_own_commands(dataset: Path) -> None:
     assert "interruptions" in heard(dataset, ".tables")
     assert "wire_latency_ms" in heard(dataset, ".schema turns")
-    assert "does not exist" in heard(dataset, ".schema nowhere")
+    assert "there is no table" in heard(dataset, ".schema nowhere")
     assert heard(dataset, ".format csv", "select 1 as one;") == "one\n1\n"
     assert ".quit" in heard(dataset, ".what")
 

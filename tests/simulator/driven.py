@@ -13,10 +13,9 @@ import pybase64
 from websockets.asyncio.client import ClientConnection, connect
 
 from simulator.audio import Format, Samples, encode
-from simulator.checking import Kind
 from simulator.line import Close, Note, Send
 from simulator.microphone import recording
-from simulator.scenario import Scenario
+from simulator.scenario import Kind, Scenario
 from simulator.server import serve
 from simulator.session import Opening, Session
 from simulator.settings import SimulatorSettings
@@ -168,7 +167,7 @@ class Driven:
 
 @asynccontextmanager
 async def connected(
-    query: str = "model=gpt-realtime", *, headers: dict[str, str] | None = None, **options: Any
+    query: str = "model=gpt-realtime", *, headers: dict[str, str] | None = None, path: str = "", **options: Any
 ) -> AsyncIterator[ClientConnection]:
     """A socket to a simulator of its own."""
     settings = SimulatorSettings(port=0, seed=1, **options)
@@ -176,7 +175,7 @@ async def connected(
     async with (
         asyncio.timeout(20),
         serve(settings) as simulator,
-        connect(f"{simulator.url}?{query}", additional_headers=wanted, max_size=None) as socket,
+        connect(f"{simulator.url}{path}?{query}", additional_headers=wanted, max_size=None) as socket,
     ):
         yield socket
 

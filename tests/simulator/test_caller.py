@@ -33,12 +33,14 @@ def truth_of(path: Path, session: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-async def test_the_whole_try_out_goes_well(tmp_path: Path) -> None:
+async def test_the_calls_of_the_try_out_go_well(tmp_path: Path) -> None:
     truth = tmp_path / "truth.jsonl"
-    outcomes = {outcome.name: outcome for outcome in await held(*calls.load(), truth=truth)}
+    # The book club lasts twice as long as all others; the end-to-end test of `up --tryout` holds it, too.
+    wanted = [call for call in calls.load() if call.name != "book club"]
+    outcomes = {outcome.name: outcome for outcome in await held(*wanted, truth=truth)}
 
+    assert len(outcomes) == 5
     assert all(outcome.went_well for outcome in outcomes.values())
-    assert outcomes["book club"].answers == 4
     assert outcomes["robot"].tool_calls == 2
     assert outcomes["travel desk"].tool_calls == 2
     assert outcomes["walkie-talkie"].answers == 2
@@ -49,7 +51,6 @@ async def test_the_whole_try_out_goes_well(tmp_path: Path) -> None:
     statuses = [line["status"] for line in game if line["what"] == "response_done"]
     assert statuses == ["completed", "cancelled", "completed"]
     assert len([line for line in game if line["what"] == "truncated"]) == 2
-    assert max(outcome.seconds for outcome in outcomes.values()) < 60
 
 
 async def test_a_call_tells_how_it_goes() -> None:

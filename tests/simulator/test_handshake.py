@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.handshake import Admitted, Refused, Request, admit, is_realtime
+from simulator.handshake import Admitted, Refused, Request, admit, call_id_of, is_realtime
 
 PATH = "/v1/realtime?model=gpt-realtime"
 BEARER = {"authorization": "Bearer sk-test"}
@@ -79,8 +79,11 @@ def test_any_prefix_is_the_realtime_api(path: str) -> None:
     assert is_realtime(path)
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/realtime?call_id=rtc_1", "/v1/realtime/translations", "/v1/live/sessions", "/v1/realtime/calls", "/"]
-)
+@pytest.mark.parametrize("path", ["/v1/live/sessions", "/v1/realtime/calls", "/"])
 def test_what_is_not_simulated_is_not_here(path: str) -> None:
     assert not is_realtime(path)
+
+
+def test_a_sideband_names_its_call() -> None:
+    assert call_id_of("/v1/realtime?call_id=rtc_1&model=ignored") == "rtc_1"
+    assert call_id_of("/v1/realtime?model=gpt-realtime") is None

@@ -111,3 +111,23 @@ def test_a_session_too_deep_to_sum_up_is_told_from_none() -> None:
         deep = {"x": deep}
 
     assert reported(Config(), deep).digest is None
+
+
+def test_the_language_of_transcription_and_the_name_of_the_workflow_are_followed() -> None:
+    named = {"tracing": {"workflow_name": "dental desk"}}
+    asked = {"audio": {"input": {"transcription": {"model": "whisper-1", "language": "de"}}}}
+    config = reported(Config(), {"type": "realtime"} | named | asked)
+    beta = reported(Config(), BETA | named | {"input_audio_transcription": {"model": "whisper-1", "language": "fr"}})
+
+    assert columns(config, "language label") == ("de", "dental desk")
+    assert columns(beta, "language label") == ("fr", "dental desk")
+    assert columns(reported(config, {"tracing": "auto"}), "language label") == ("de", "dental desk")
+    cleared = reported(config, {"tracing": None, "audio": {"input": {"transcription": None}}})
+    assert columns(cleared, "language label") == (None, None)
+
+
+@pytest.mark.parametrize("audio", ["none", 7, [], None])
+def test_audio_that_is_no_object_configures_nothing(audio: Any) -> None:
+    config = reported(Config(), ga_session(silence_ms=200))
+
+    assert columns(reported(config, {"type": "realtime", "audio": audio}), VALUES) == columns(config, VALUES)

@@ -1,6 +1,9 @@
 """What is booked where, on both bases (METRICS section 5)."""
 
+from typing import Any
+
 import msgspec
+import pytest
 
 from pipeline.domain.prices import PriceList
 from tests.builders import RULES, Rows, Story, columns, only, usage
@@ -25,7 +28,7 @@ def test_a_response_is_metered_by_its_audio_and_text_and_billed_by_its_usage() -
     assert columns(row, "seq model metered_list billed_list") == (
         2,
         "gpt-realtime",
-        "reference-2024-10",
+        "legacy-2024-10",
         "openai-2026-11-22",
     )
     assert columns(row, "audio_ms cached_audio_tokens estimated") == (1600, 64, False)
@@ -113,6 +116,43 @@ def test_audio_is_booked_in_the_minute_that_saw_it_and_the_bill_in_that_of_done(
     assert third.model == "gpt-realtime"
 
 
+def test_a_clock_that_is_set_back_books_in_the_minute_that_it_shows() -> None:
+    """The session opens at 14:13:20."""
+    story = Story().opened().configured().at(10_000).append(100, times=10)
+    story.clock_ms = -3_600_000
+    story.append(100, times=20)
+    story.clock_ms = 0
+    story.append(100, times=5)
+
+    minutes = {row.minute.strftime("%H:%M"): row.audio_in_ms for row in told(story.closed())["audio_minutes"].values()}
+
+    assert minutes == {"14:13": 1500, "13:13": 2000}
+
+
+def test_a_minute_that_is_forgotten_is_not_begun_anew() -> None:
+    """After 130 others, a clock that goes back to the first can only be booked where the last was."""
+    story = Story().opened().configured()
+    for minute in range(131):
+        story.at(minute * 60_000).append(100)
+    story.clock_ms = -130 * 60_000
+    story.append(100).at(131 * 60_000).append(100)
+
+    found = told(story.closed())
+
+    assert len(found["audio_minutes"]) == 131
+    assert sum(row.audio_in_ms for row in found["audio_minutes"].values()) == 13_300
+
+
+def test_a_transcription_is_billed_at_the_price_of_the_model_that_was_in_force_when_its_audio_was_committed() -> None:
+    story = Story().opened().configured(transcription="whisper-1").speech_started("u1").speech_stopped("u1")
+    story.committed("u1").reconfigured(transcription="gpt-4o-transcribe")
+    story.transcribed("u1", "Hi", type="duration", seconds=3)
+
+    [row] = costs(told(story), "transcription")
+
+    assert columns(row, "model billed_usd_nanos") == ("whisper-1", 300_000)
+
+
 def test_a_transcription_is_billed_by_its_seconds_or_tokens() -> None:
     story = Story().opened().configured(transcription="gpt-realtime-whisper").speech_started("u1").speech_stopped("u1")
     story.transcribed("u1", "Hi", type="duration", seconds=3)
@@ -178,3 +218,72 @@ def test_zeros_of_a_server_that_did_work_are_no_price() -> None:
     [row] = costs(told(story), "response")
 
     assert columns(row, BOTH) == (400_000, "zero_usage", None, "zero_usage")
+
+
+@pytest.mark.parametrize(
+    ("model", "counts", "nanos"),
+    [
+        ("gpt-realtime", usage(59, 73, 41, 147, cached_audio=64), 10_613_600),
+        ("gpt-realtime", usage(14, 27, 13, 24), 2_664_000),
+        ("gpt-realtime-2025-08-28", usage(30, 54, 28, 82), 7_544_000),
+        ("gpt-realtime-2.1-mini", usage(89, 51, 54, 60) | {"reasoning_tokens": 27}, 1_893_000),
+        ("gpt-realtime-mini-2025-12-15", usage(120, 0, 7, 0, cached_text=64), 54_240),
+    ],
+)
+def test_the_usage_of_genuine_calls_costs_what_it_did(model: str, counts: dict[str, Any], nanos: int) -> None:
+    """PROTOCOL section 5.5: cached tokens are part of the input, reasoning is part of the text."""
+    if "reasoning_tokens" in counts:
+        counts["output_token_details"]["reasoning_tokens"] = counts.pop("reasoning_tokens")
+    story = Story().opened().configured(model=model).created("r1").done("r1", usage=counts)
+
+    found = told(story.closed())
+
+    assert only(found, "costs").billed_usd_nanos == nanos
+    assert only(found, "sessions").billed_usd_nanos == nanos
+
+
+def test_azure_is_billed_by_its_own_prices_where_they_differ() -> None:
+    story = Story().opened(upstream_host="acme.openai.azure.com").configured(transcription="gpt-4o-mini-transcribe")
+    tokens = {
+        "type": "tokens",
+        "input_tokens": 30,
+        "output_tokens": 4,
+        "input_token_details": {"audio_tokens": 30, "text_tokens": 0},
+    }
+
+    found = told(story.committed("u1").transcribed("u1", "hello", **tokens).closed())
+
+    assert only(found, "costs").billed_usd_nanos == 30 * 3_000 + 4 * 5_000
+
+
+def test_a_commit_in_a_minute_in_which_nothing_was_said_makes_no_row_of_that_minute() -> None:
+    story = Story().opened().configured().at(1000).append(100).at(70_000).committed("u1").at(71_000).closed()
+
+    assert [row.audio_in_ms for row in told(story)["audio_minutes"].values()] == [100]
+
+
+def test_a_minute_in_which_nothing_was_heard_or_paid_has_no_row() -> None:
+    """The audio came in the minute before the one in which the session ended."""
+    story = Story().opened().configured().append(100, times=3).at(90_000).closed()
+
+    assert len(told(story)["audio_minutes"]) == 1
+
+
+def test_a_transcription_of_no_named_item_is_billed_as_what_is_configured_now_and_in_no_turn() -> None:
+    story = Story().opened().configured(transcription="gpt-4o-transcribe").speech_started("u1").speech_stopped("u1")
+    story.committed("u1").reconfigured(transcription="whisper-1")
+    completed = "conversation.item.input_audio_transcription.completed"
+    story.server(completed, transcript="Hi", usage={"type": "duration", "seconds": 3})
+
+    [row] = costs(told(story), "transcription")
+
+    assert columns(row, "model billed_usd_nanos turn_index item_id") == ("whisper-1", 300_000, None, None)
+
+
+def test_input_audio_whose_commit_names_no_item_is_of_the_latest_turn() -> None:
+    story = Story().opened().configured().append(100).speech_started("u1").speech_stopped("u1")
+    story.speech_started("u2").speech_stopped("u2").server("input_audio_buffer.committed")
+
+    [row] = costs(told(story), "input_audio")
+
+    assert columns(row, "audio_ms turn_index item_id") == (100, 1, None)

@@ -91,6 +91,33 @@ def test_a_call_that_was_cut_off_is_an_error(closed_by: str, code: int | None, c
 
 
 def test_a_recorder_that_died_is_an_error() -> None:
-    row = only(told(Story().opened().closed("recorder", None, recovered=True)), "session_errors")
+    row = only(told(Story().opened().closed("recorder", None, recovered=True, reason="killed")), "session_errors")
 
-    assert columns(row, "kind code") == ("abnormal_close", "recorder_died")
+    assert columns(row, "kind code message") == ("abnormal_close", "recorder_died", "killed")
+
+
+def test_a_failed_response_is_named_by_its_error() -> None:
+    story = Story().opened().created("r1").done("r1", "failed", status_details={"error": {"code": "server_error"}})
+
+    assert columns(only(told(story), "session_errors"), "response_id code") == ("r1", "server_error")
+
+
+def test_only_a_limit_of_which_nothing_is_left_makes_one_wait() -> None:
+    limits = [
+        {"name": "tokens", "limit": 100, "remaining": 1, "reset_seconds": 1},
+        {"name": "requests", "limit": 9, "remaining": 0, "reset_seconds": 2},
+        {"name": "minutes", "limit": 5, "remaining": 0, "reset_seconds": 3},
+    ]
+
+    row = only(told(Story().opened().server("rate_limits.updated", rate_limits=limits)), "session_errors")
+
+    assert columns(row, "code message") == (
+        "requests",
+        "requests: 0 of 9.0 left, reset in 2.0 s; minutes: 0 of 5.0 left, reset in 3.0 s",
+    )
+
+
+def test_one_thing_where_a_list_belongs_is_passed_over() -> None:
+    story = Story().opened().server("rate_limits.updated", rate_limits={"name": "tokens", "remaining": 0}).closed()
+
+    assert told(story)["session_errors"] == {}

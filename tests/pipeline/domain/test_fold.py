@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import msgspec
 
@@ -9,7 +10,7 @@ from ingest.envelope import Source
 from pipeline.domain import messages as m
 from pipeline.domain.facts import Fact
 from pipeline.domain.fold import Observation, SessionState, dump, load, observe, replay, step
-from tests.builders import RULES, Story, columns, fold, fold_from, latest, only, usage
+from tests.builders import RULES, Story, columns, fold, fold_from, latest, only, rows, usage
 from tests.pipeline.domain.laws import told
 
 
@@ -29,10 +30,12 @@ def long_call(turns: int = 50) -> Story:
 
 
 def test_a_call_becomes_rows_of_every_table() -> None:
-    found = told(long_call(7).lose(1).server("error", error={"code": "x"}).closed())
+    story = long_call(7).lose(1).server("error", error={"code": "x"})
+    found = told(story.said(Source.SERVER, "response.done", b"half of it").closed())
 
     assert all(found.values())
     assert columns(only(found, "sessions"), "turns responses tool_calls errors events_lost") == (7, 7, 3, 1, 1)
+    assert only(found, "log_faults").kind == "unreadable"
 
 
 def test_a_long_call_keeps_the_laws_and_a_bounded_memory() -> None:
@@ -200,3 +203,43 @@ def test_the_domain_loads_nothing_that_does_io() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
+
+
+def test_times_that_no_state_can_hold_are_brought_back_to_where_it_can() -> None:
+    story = Story().opened()
+    event = msgspec.structs.replace(story.events[0], seen_at_ns=10**21, elapsed_ns=1 << 70)
+
+    state, _ = fold_from(SessionState(), [event])
+
+    assert load(dump(state)) == state
+    assert only(rows([event]), "sessions").last_event_at.year == 2262
+
+
+def test_the_metadata_of_a_response_is_what_the_client_gave_it() -> None:
+    """In one order, so that equal metadata is equal text; what is none, or more than the API allows, is none."""
+    long = {"topic": "x" * 10_000}
+    given: tuple[Any, ...] = (
+        {"topic": "billing", "call": "7"},
+        {"call": "7", "topic": "billing"},
+        {},
+        None,
+        "billing",
+        long,
+    )
+    story = Story().opened().configured()
+    for number, metadata in enumerate(given):
+        story.created(f"r{number}", metadata=metadata).done(f"r{number}")
+
+    found = [row.metadata for row in rows(story)["responses"].values()]
+
+    same = '{"call":"7","topic":"billing"}'
+    assert found == [same, same, None, None, None, None]
+
+
+def test_as_much_metadata_as_the_api_allows_is_kept() -> None:
+    """16 pairs, of at most 64 and 512 characters."""
+    most = {f"{number:064}": "x" * 512 for number in range(16)}
+
+    found = only(rows(Story().opened().created("r1", metadata=most)), "responses").metadata
+
+    assert msgspec.json.decode(found) == most

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.builders import RULES, Rows, Story, columns, only
+from pipeline.domain.facts import Interruption
+from tests.builders import RULES, Rows, Story, columns, fold, only
 from tests.pipeline.domain.laws import told
 
 
@@ -17,8 +18,8 @@ def agent_talks(**config: Any) -> Story:
 
 def user_speaks(story: Story, ms: float = 1500, *, words: str | None = None, commit: bool = True) -> Story:
     """Speech of so many milliseconds by the positions of the VAD, from 3000 ms on, and its transcript."""
-    story.at(3000).speech_started("u1", 0)
-    story.at(3000 + ms + 500).speech_stopped("u1", 300 + ms + 500)
+    story.at(3000).speech_started("u1", 100)
+    story.at(3000 + ms + 500).speech_stopped("u1", 400 + ms + 500)
     if commit:
         story.committed("u1")
     if words is not None:
@@ -28,7 +29,7 @@ def user_speaks(story: Story, ms: float = 1500, *, words: str | None = None, com
 
 def yields(story: Story) -> Story:
     """As with `user_speaks`, but the server cancels and the client stops its player."""
-    story.at(3000).speech_started("u1", 0).at(3050).cancelled("r1")
+    story.at(3000).speech_started("u1", 100).at(3050).cancelled("r1")
     return story.at(3060).client("conversation.item.truncate", item_id="r1_item", audio_end_ms=1900)
 
 
@@ -41,7 +42,7 @@ def interruption(story: Story) -> Any:
 
 def test_the_agent_yielded_and_words_followed_is_a_barge_in() -> None:
     story = yields(agent_talks(transcription="whisper-1"))
-    story.at(5000).speech_stopped("u1", 2300).committed("u1").at(5400).transcribed("u1", "No, the other one.")
+    story.at(5000).speech_stopped("u1", 2400).committed("u1").at(5400).transcribed("u1", "No, the other one.")
 
     found = interruption(story)
 
@@ -82,8 +83,8 @@ def test_words_decide_where_there_are_any_and_length_where_nothing_is_transcribe
     ms: float, words: str | None, yielded: bool, class_: str
 ) -> None:
     story = agent_talks(transcription=None if words is None else "whisper-1")
-    story = yields(story) if yielded else story.at(3000).speech_started("u1", 0)
-    story.at(3500 + ms).speech_stopped("u1", 800 + ms).committed("u1")
+    story = yields(story) if yielded else story.at(3000).speech_started("u1", 100)
+    story.at(3500 + ms).speech_stopped("u1", 900 + ms).committed("u1")
     if words is not None:
         story.transcribed("u1", words)
     found = interruption(story.after(30_000).closed())
@@ -98,14 +99,14 @@ def test_noise_that_the_agent_talked_through_is_no_interruption() -> None:
 
 
 def test_the_agent_yielded_to_speech_that_never_became_a_turn_is_a_false_interruption() -> None:
-    story = yields(agent_talks(transcription="whisper-1")).at(5000).speech_stopped("u1", 2300)
+    story = yields(agent_talks(transcription="whisper-1")).at(5000).speech_stopped("u1", 2400)
 
     assert told(story.at(7000).append(10))["interruptions"] == {}
     assert interruption(story.at(7001).append(10)).class_ == "false_interruption"
 
 
 def test_an_agent_that_begins_while_the_user_speaks_cuts_in() -> None:
-    story = Story().opened().configured().append(100, times=9).at(1000).speech_started("u1", 0)
+    story = Story().opened().configured().append(100, times=9).at(1000).speech_started("u1", 100)
     story.client("response.create").created("r1").at(1500).speaks("r1", 4000)
     story.server("output_audio_buffer.started", response_id="r1")
     story.at(2500).speech_stopped("u1", 1200).at(4000).append(10)
@@ -117,7 +118,7 @@ def test_an_agent_that_begins_while_the_user_speaks_cuts_in() -> None:
 
 
 def test_on_webrtc_the_buffer_says_that_the_agent_cut_in() -> None:
-    story = Story().opened("sideband").reconfigured().speech_started("u1", 0).created("r1").at(900)
+    story = Story().opened("sideband").reconfigured().speech_started("u1", 100).created("r1").at(900)
     story.server("output_audio_buffer.started", response_id="r1").at(1500).speech_stopped("u1", 1200).at(4000).closed()
 
     assert columns(interruption(story), "class_ elapsed_ms overlap_ms") == (
@@ -131,16 +132,16 @@ def test_on_webrtc_the_buffer_says_that_the_agent_cut_in() -> None:
 
 
 def test_speech_after_the_agent_was_heard_to_its_end_is_no_interruption() -> None:
-    story = agent_talks().at(1100).done("r1").at(6000).speech_started("u1", 0).at(8000).speech_stopped("u1", 2500)
+    story = agent_talks().at(1100).done("r1").at(6000).speech_started("u1", 100).at(8000).speech_stopped("u1", 2600)
 
     assert told(story.at(30_000).closed())["interruptions"] == {}
 
 
 def test_the_agent_still_holds_the_floor_when_its_response_is_done_and_its_audio_is_not() -> None:
-    story = agent_talks().at(1100).done("r1").at(3000).speech_started("u1", 0)
+    story = agent_talks().at(1100).done("r1").at(3000).speech_started("u1", 100)
     story.at(3400).client("conversation.item.truncate", item_id="r1_item", audio_end_ms=2300)
     story.at(3600).server("conversation.item.truncated", item_id="r1_item", audio_end_ms=2280)
-    story.at(5000).speech_stopped("u1", 2300).committed("u1")
+    story.at(5000).speech_stopped("u1", 2400).committed("u1")
 
     found = interruption(story)
 
@@ -148,22 +149,22 @@ def test_the_agent_still_holds_the_floor_when_its_response_is_done_and_its_audio
 
 
 def test_a_stall_between_two_deltas_does_not_give_up_the_floor() -> None:
-    story = Story().opened().configured().created("r1").at(100).speaks("r1", 100).at(3000).speech_started("u1", 0)
+    story = Story().opened().configured().created("r1").at(100).speaks("r1", 100).at(3000).speech_started("u1", 100)
     story.at(3100).speaks("r1", 500).server("response.output_audio.done", response_id="r1").at(6000)
-    story.speech_started("u2", 0).at(30_000).closed()
+    story.speech_started("u2", 100).at(30_000).closed()
 
     assert [row.user_item_id for row in told(story)["interruptions"].values()] == ["u1"]
 
 
 def test_a_yield_after_the_window_is_none() -> None:
-    story = agent_talks().at(3000).speech_started("u1", 0).at(5001).cancelled("r1")
+    story = agent_talks().at(3000).speech_started("u1", 100).at(5001).cancelled("r1")
     story.at(7000).speech_stopped("u1", 4000).committed("u1")
 
     assert columns(interruption(story), "class_ yielded time_to_yield_ms") == ("talked_over", False, None)
 
 
 def test_a_yield_at_the_last_moment_of_the_window_counts() -> None:
-    story = agent_talks().at(3000).speech_started("u1", 0).at(5000).cancelled("r1", "client_cancelled")
+    story = agent_talks().at(3000).speech_started("u1", 100).at(5000).cancelled("r1", "client_cancelled")
     story.at(7000).speech_stopped("u1", 4000).committed("u1")
 
     assert columns(interruption(story), "class_ time_to_yield_ms") == ("barge_in", 2000.0)
@@ -171,7 +172,7 @@ def test_a_yield_at_the_last_moment_of_the_window_counts() -> None:
 
 def test_on_webrtc_the_buffer_says_who_holds_the_floor_and_who_yields() -> None:
     story = Story().opened("sideband").reconfigured().created("r1").at(1000)
-    story.server("output_audio_buffer.started", response_id="r1").at(3000).speech_started("u1", 0)
+    story.server("output_audio_buffer.started", response_id="r1").at(3000).speech_started("u1", 100)
     story.at(3100).server("output_audio_buffer.cleared", response_id="r1").at(5000).speech_stopped(
         "u1", 2300
     ).committed("u1")
@@ -179,13 +180,13 @@ def test_on_webrtc_the_buffer_says_who_holds_the_floor_and_who_yields() -> None:
     found = interruption(story)
 
     assert columns(found, "class_ yielded_by position_in_response_ms overlap_ms") == ("barge_in", "cleared", 2000, 100)
-    assert columns(found, "generated_ms heard_ms unheard_ms unheard_usd_nanos") == (None, None, None, None)
+    assert columns(found, "generated_ms heard_ms unheard_ms unheard_usd_nanos") == (None, 2100, None, None)
 
 
 def test_on_webrtc_a_drained_buffer_gives_up_the_floor() -> None:
     story = Story().opened("sideband").reconfigured().created("r1")
     story.server("output_audio_buffer.started", response_id="r1").at(900)
-    story.server("output_audio_buffer.stopped", response_id="r1").at(1000).speech_started("u1", 0).at(9000).closed()
+    story.server("output_audio_buffer.stopped", response_id="r1").at(1000).speech_started("u1", 100).at(9000).closed()
 
     assert told(story)["interruptions"] == {}
 
@@ -194,13 +195,33 @@ def test_on_webrtc_a_drained_buffer_gives_up_the_floor() -> None:
 
 
 def test_nothing_is_told_before_it_can_no_longer_change() -> None:
-    story = user_speaks(agent_talks(transcription="whisper-1"))
+    story = yields(agent_talks(transcription="whisper-1")).at(5000).speech_stopped("u1", 2400).committed("u1")
 
     assert told(story.at(15_000).append(10))["interruptions"] == {}
     assert (
         interruption(story.at(15_001).append(10)).reason
-        == "the agent did not yield; at least 1000 ms of speech, not transcribed"
+        == "the agent yielded; at least 1000 ms of speech, not transcribed"
     )
+
+
+def test_long_speech_that_the_agent_talked_through_waits_for_its_words_to_the_end() -> None:
+    """They may turn out to be none, and a row that was told could not be taken back."""
+    story = user_speaks(agent_talks(transcription="whisper-1")).at(60_000).append(10)
+
+    assert told(story)["interruptions"] == {}
+    assert interruption(story.closed()).class_ == "talked_over"
+
+
+def test_noise_turns_out_to_be_nothing_however_late() -> None:
+    story = user_speaks(agent_talks(transcription="whisper-1")).at(20_000).append(10).transcribed("u1", "")
+
+    assert told(story.closed())["interruptions"] == {}
+
+
+def test_short_speech_that_the_agent_talked_through_is_told_in_time() -> None:
+    story = user_speaks(agent_talks(transcription="whisper-1"), 400).at(15_001).append(10)
+
+    assert interruption(story).class_ == "backchannel"
 
 
 def test_words_that_come_later_still_correct_the_class() -> None:
@@ -209,10 +230,10 @@ def test_words_that_come_later_still_correct_the_class() -> None:
     assert columns(interruption(story), "class_ transcript") == ("backchannel", "okay")
 
 
-def test_an_empty_transcript_that_comes_later_does_not_take_back_what_was_told() -> None:
-    story = user_speaks(agent_talks(transcription="whisper-1")).at(20_000).append(10).transcribed("u1", "")
+def test_an_empty_transcript_that_comes_later_corrects_a_barge_in() -> None:
+    story = yields(agent_talks(transcription="whisper-1")).at(5000).speech_stopped("u1", 2400).committed("u1")
 
-    assert interruption(story).class_ == "talked_over"
+    assert interruption(story.at(20_000).append(10).transcribed("u1", "")).class_ == "false_interruption"
 
 
 def test_a_failed_transcription_leaves_the_length_to_decide() -> None:
@@ -223,8 +244,8 @@ def test_a_failed_transcription_leaves_the_length_to_decide() -> None:
 
 
 def test_a_session_that_ends_decides_what_is_open() -> None:
-    still_speaking = agent_talks().at(3000).speech_started("u1", 0).at(3700).closed()
-    just_cancelled = yields(agent_talks()).at(3100).speech_stopped("u1", 900).closed()
+    still_speaking = agent_talks().at(3000).speech_started("u1", 100).at(3700).closed()
+    just_cancelled = yields(agent_talks()).at(3100).speech_stopped("u1", 1000).closed()
 
     assert interruption(still_speaking).class_ == "backchannel"
     assert interruption(just_cancelled).class_ == "false_interruption"
@@ -274,3 +295,144 @@ def test_an_overlap_outlives_the_memory_of_its_speech() -> None:
 
     assert columns(talked, "class_ overlap_ms") == ("talked_over", None)
     assert yielded.class_ == "barge_in"
+
+
+# --- who has the floor
+
+
+def test_the_floor_is_held_by_the_answer_that_sounds_not_by_one_that_waits_behind_it() -> None:
+    """r1 is heard until 6000; r2 has come in and waits. Silencing r1 is what counts as yielding."""
+    story = agent_talks().at(1500).done("r1").created("r2").at(2000).speaks("r2", 800)
+    story.at(3000).speech_started("u1", 100).at(3100)
+    story.client("conversation.item.truncate", item_id="r1_item", audio_end_ms=1950)
+    story.at(5000).speech_stopped("u1", 2400).committed("u1").at(20_000).closed()
+
+    found = interruption(story)
+
+    assert columns(found, "response_id position_in_response_ms heard_ms yielded_by") == ("r1", 2000, 1950, "truncated")
+
+
+def test_once_it_sounds_the_floor_is_its_own() -> None:
+    story = agent_talks().at(1500).done("r1").created("r2").at(2000).speaks("r2", 800).done("r2")
+    story.at(6100).speech_started("u1", 100).at(6900).speech_stopped("u1", 600).committed("u1").at(20_000).closed()
+
+    assert columns(interruption(story), "response_id position_in_response_ms") == ("r2", 100)
+
+
+def test_an_agent_that_speaks_already_does_not_cut_in_with_its_next_answer() -> None:
+    story = (
+        agent_talks().at(1500).done("r1").at(3000).speech_started("u1", 100).at(3200).created("r2").speaks("r2", 500)
+    )
+    story.at(4500).speech_stopped("u1", 1500).committed("u1").at(20_000).closed()
+
+    assert columns(interruption(story), "class_ response_id") == ("backchannel", "r1")
+
+
+def test_speech_that_the_client_threw_away_was_a_false_interruption() -> None:
+    story = yields(agent_talks()).at(4500).server("input_audio_buffer.cleared").at(9000).closed()
+
+    found = interruption(story)
+
+    assert columns(found, "class_ overlap_ms") == ("false_interruption", 50)
+    assert found.reason == "the agent yielded, but no user turn followed"
+
+
+def test_speech_thrown_away_is_over_and_the_agent_does_not_cut_in_afterwards() -> None:
+    story = Story().opened().configured().speech_started("u1", 100).at(500).server("input_audio_buffer.cleared")
+    story.at(700).created("r1").speaks("r1", 400).at(9000).closed()
+
+    assert told(story)["interruptions"] == {}
+
+
+# --- what is said of why, and what counts as a word
+
+
+def test_each_class_says_in_words_what_decided_it() -> None:
+    def reason(story: Story) -> Any:
+        return interruption(story.at(30_000).closed()).reason
+
+    heard, unheard = {"transcription": "whisper-1"}, dict[str, Any]()
+    stopped = yields(agent_talks(**heard)).at(5000).speech_stopped("u1", 2400).committed("u1")
+
+    assert reason(stopped.transcribed("u1", "No.")) == "the agent yielded, and words followed"
+    assert reason(user_speaks(agent_talks(**heard), words="No.")) == "words, and the agent did not yield"
+    assert reason(user_speaks(agent_talks(**heard), words="okay")) == "a short acknowledgement"
+    assert reason(user_speaks(agent_talks(**heard), 400, words="")) == "no words, and less than 1000 ms of speech"
+    assert reason(user_speaks(agent_talks(**unheard), 400)) == "less than 1000 ms of speech, not transcribed"
+    assert reason(yields(agent_talks()).at(5000).speech_stopped("u1", 2400).committed("u1")) == (
+        "the agent yielded; at least 1000 ms of speech, not transcribed"
+    )
+    empty = yields(agent_talks(**heard)).at(5000).speech_stopped("u1", 2400).committed("u1").transcribed("u1", "")
+    assert reason(empty) == "the agent yielded, but the transcript is empty"
+
+
+@pytest.mark.parametrize("words", ["I see.", "yeah, right", "'Okay'", "-mhm_", "All right!", "\u2019ok\u2019"])
+def test_acknowledgements_count_together_or_each_for_itself_without_what_stands_around_them(words: str) -> None:
+    assert interruption(user_speaks(agent_talks(transcription="whisper-1"), words=words)).class_ == "backchannel"
+
+
+@pytest.mark.parametrize("words", ["see", "all", "okay stop", "yeah yeah yeah"])
+def test_what_only_looks_like_an_acknowledgement_is_speech(words: str) -> None:
+    assert interruption(user_speaks(agent_talks(transcription="whisper-1"), words=words)).class_ == "talked_over"
+
+
+def test_words_that_come_within_the_window_do_not_decide_before_it_is_over() -> None:
+    """The agent may still yield."""
+    story = (
+        agent_talks(transcription="whisper-1").at(3000).speech_started("u1", 100).at(3700).speech_stopped("u1", 1000)
+    )
+    story.committed("u1").at(3800).transcribed("u1", "Stop it now")
+
+    assert told(story)["interruptions"] == {}
+    story.at(4900).client("conversation.item.truncate", item_id="r1_item", audio_end_ms=1800)
+    assert columns(interruption(story), "class_ time_to_yield_ms") == ("barge_in", 1900)
+
+
+def test_words_correct_only_the_class_of_their_own_speech() -> None:
+    story = user_speaks(agent_talks(transcription="whisper-1"), 400).at(15_001).append(10)
+    story.at(16_000).speech_started("u2", 15_000).speech_stopped("u2", 16_000).committed("u2")
+
+    assert interruption(story.at(17_000).transcribed("u2", "Something else")).class_ == "backchannel"
+
+
+def said_in_parts(story: Story, *parts: str) -> Story:
+    """The transcripts of one item of the user, a part each."""
+    for index, words in enumerate(parts):
+        story.server(
+            "conversation.item.input_audio_transcription.completed",
+            item_id="u1",
+            content_index=index,
+            transcript=words,
+            usage={"type": "duration", "seconds": 1},
+        )
+    return story
+
+
+@pytest.mark.parametrize("parts", [("stop it please", ""), ("", "stop it please")])
+def test_words_in_any_part_of_what_the_user_said_are_words(parts: tuple[str, str]) -> None:
+    config = {"transcription": "whisper-1"}
+    stopped = yields(agent_talks(**config)).at(5000).speech_stopped("u1", 2400).committed("u1")
+    talked = user_speaks(agent_talks(**config)).after(1)
+
+    assert columns(interruption(said_in_parts(stopped, *parts)), "class_ transcript") == ("barge_in", "stop it please")
+    assert columns(interruption(said_in_parts(talked, *parts)), "class_ transcript") == (
+        "talked_over",
+        "stop it please",
+    )
+
+
+def test_no_part_with_words_is_no_words() -> None:
+    story = user_speaks(agent_talks(transcription="whisper-1"))
+
+    assert told(said_in_parts(story, "", "").closed())["interruptions"] == {}
+
+
+def test_an_interruption_that_was_decided_is_not_told_again_with_whatever_else_happens() -> None:
+    story = yields(agent_talks()).at(5000).speech_stopped("u1", 2400).committed("u1").at(9000).append(10)
+    decided = story.next_seq
+    story.user_writes("Hello").client("response.create").created("r2").speaks("r2", 100).done("r2").closed()
+
+    versions = [row.version for row in fold(story.events) if isinstance(row, Interruption)]
+
+    assert versions
+    assert max(versions) < decided

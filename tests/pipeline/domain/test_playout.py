@@ -138,8 +138,21 @@ def test_of_two_items_the_one_before_the_truncated_was_heard_in_full() -> None:
 def test_what_plays_when_the_session_ends_is_not_heard_to_its_end() -> None:
     response = only(told(agent_talks().at(1500).closed()), "responses")
 
-    assert columns(response, HEARD) == (3000, 500, 2500, "playout", 4000)
+    assert columns(response, HEARD) == (3000, 500, 2500, "playout", 1500)
     assert columns(response, "status usage_reason done_elapsed_ms") == ("unfinished", "no_usage", None)
+
+
+def test_what_plays_elsewhere_when_the_session_ends_ends_with_it() -> None:
+    story = Story().opened("sideband").created("r1").at(1000).server("output_audio_buffer.started", response_id="r1")
+
+    assert only(told(story.at(1200).done("r1").at(3000).closed()), "responses").playout_end_elapsed_ms == 3000
+
+
+def test_what_was_heard_before_the_session_ended_ended_when_it_did() -> None:
+    story = agent_talks().at(1030).done("r1").at(1500).server("output_audio_buffer.started", response_id="r2")
+    story.at(1600).server("output_audio_buffer.cleared", response_id="r2").at(9000).closed()
+
+    assert [row.playout_end_elapsed_ms for row in told(story)["responses"].values()] == [4000, 1600]
 
 
 def test_a_response_that_said_nothing_has_nothing_to_hear() -> None:
@@ -182,7 +195,7 @@ def test_the_buffer_events_of_webrtc_are_the_truth_there() -> None:
         "output_audio_buffer.stopped", response_id="r1"
     )
 
-    assert columns(only(told(story), "responses"), HEARD) == (0, 0, 0, "output_buffer", 4000)
+    assert columns(only(told(story), "responses"), HEARD) == (None, 3000, None, "output_buffer", 4000)
 
 
 def test_out_of_band_audio_does_not_take_the_floor() -> None:
@@ -214,3 +227,54 @@ def test_a_cut_out_of_band_leaves_the_player_alone() -> None:
     first, second = told(story)["responses"].values()
 
     assert (first.playout_end_elapsed_ms, first.heard_ms, second.heard_ms) == (4000, 3000, 100)
+
+
+def test_a_cut_of_one_that_waits_its_turn_leaves_what_plays_before_it() -> None:
+    """r1 plays until 4000; r2, queued behind it, is cut at 2000: r3 still has to wait for r1."""
+    story = agent_talks().at(1030).done("r1").created("r2").at(1100).speaks("r2", 500).at(2000).cancelled("r2")
+    story.at(2100).created("r3").speaks("r3", 1000).done("r3").at(9000).closed()
+
+    first, second, third = told(story)["responses"].values()
+
+    assert columns(first, "playout_end_elapsed_ms heard_ms") == (4000, 3000)
+    assert columns(second, "playout_end_elapsed_ms heard_ms") == (2000, 0)
+    assert third.playout_end_elapsed_ms == 5000
+
+
+def test_all_that_was_queued_is_cut_at_once() -> None:
+    story = agent_talks().at(1030).done("r1").created("r2").at(1100).speaks("r2", 500).at(2000)
+    for item_id, heard_ms in (("r1_item", 990), ("r2_item", 0)):
+        story.client("conversation.item.truncate", item_id=item_id, audio_end_ms=heard_ms)
+    story.at(2100).created("r3").speaks("r3", 1000).done("r3").at(9000).closed()
+
+    first, second, third = told(story)["responses"].values()
+
+    assert (first.heard_ms, second.heard_ms, third.playout_end_elapsed_ms) == (990, 0, 3100)
+
+
+def test_of_an_item_cut_short_the_minutes_heard_are_those_that_came_first_also_if_the_clock_was_set_back() -> None:
+    """Two seconds seen at 14:14, then the clock goes back a minute and two more are seen; 2.5 s are heard."""
+    story = Story().opened().configured().at(41_000).created("r1").speaks("r1", 2000)
+    story.clock_ms = -60_000
+    story.at(41_100).speaks("r1", 2000).at(43_500).cancelled("r1").closed()
+
+    minutes = {row.minute.minute: (row.generated_ms, row.heard_ms) for row in told(story)["audio_minutes"].values()}
+
+    assert minutes == {14: (2000, 2000), 13: (2000, 500)}
+
+
+def test_the_turn_knows_when_its_audio_was_played_out_elsewhere() -> None:
+    story = Story().opened("sideband").created("r1").at(1000).server("output_audio_buffer.started", response_id="r1")
+    story.done("r1").at(4000).server("output_audio_buffer.stopped", response_id="r1")
+
+    assert only(told(story), "turns").playout_end_elapsed_ms == 4000
+
+
+def test_what_was_waited_for_in_vain_holds_up_nothing() -> None:
+    """The second answer, cut while it waits behind the first; then the first is truncated; the third speaks at once."""
+    story = agent_talks().at(1030).done("r1").at(1100).created("r2").speaks("r2", 500).at(1200).cancelled("r2")
+    story = story.at(2000).client("conversation.item.truncate", item_id="r1_item", audio_end_ms=1000)
+    story = story.at(2100).created("r3").at(2200).speaks("r3", 300).done("r3").at(9000).closed()
+
+    ends = [row.playout_end_elapsed_ms for row in told(story)["responses"].values()]
+    assert ends == [2000, 1200, 2500]

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from pipeline.domain.prices import Bill, listed_model, minute_bill, nanos, price, token_bill
+from pipeline.domain.prices import Bill, at_provider, listed_model, minute_bill, nanos, price, token_bill
 from pipeline.domain.usage import TokenCounts
 from tests.builders import RULES
 
@@ -84,3 +84,24 @@ def test_minutes_are_priced_to_the_nano_dollar_rounded_down() -> None:
     assert nanos(1, 60_000_000) == 0
     assert nanos(60_000_000_000, 17_000_000) == 17_000_000
     assert nanos(60_000_000_000, None) == 0
+
+
+def test_the_legacy_list_by_tokens_is_its_price_by_the_minute() -> None:
+    """PROTOCOL section 6: 600 tokens a minute in, 1200 out."""
+    assert price(REFERENCE, "any", "audio_in", TODAY) == 100_000
+    assert price(REFERENCE, "any", "audio_in_minute", TODAY) == 600 * 100_000
+    assert price(REFERENCE, "any", "audio_out_minute", TODAY) == 1200 * 200_000
+
+
+def test_azure_has_prices_of_its_own_where_they_differ() -> None:
+    host = "acme.openai.azure.com:443"
+
+    assert price(OPENAI, at_provider("gpt-4o-transcribe", host), "audio_in", TODAY) == 6_000
+    assert price(OPENAI, at_provider("gpt-4o-transcribe", "api.openai.com"), "audio_in", TODAY) == 2_500
+    assert price(OPENAI, at_provider("gpt-realtime-2025-08-28", host), "audio_in", TODAY) == 32_000
+    assert at_provider(None, host) is None
+
+
+def test_a_data_zone_costs_a_tenth_more() -> None:
+    assert price(OPENAI, "gpt-realtime-data-zone-standard", "audio_cached", TODAY) == 440
+    assert price(OPENAI, "gpt-realtime-global-standard", "audio_cached", TODAY) == 400

@@ -38,15 +38,16 @@ def test_an_append_is_read_however_it_is_spelled(data: bytes) -> None:
 
 
 def test_an_append_without_readable_audio_is_counted_only() -> None:
-    for data in (b"", b'{"audio":7}', b'{"audio":"AA', b"\xff", b"[" * 5000):
-        assert read("input_audio_buffer.append", data, Source.CLIENT) == m.Counted()
+    assert read("input_audio_buffer.append", b'{"audio":7}', Source.CLIENT) == m.Counted()
+    for data in (b"", b'{"audio":"AA', b"\xff", b"[" * 5000, b"[]"):
+        assert read("input_audio_buffer.append", data, Source.CLIENT) == m.Unreadable(type="input_audio_buffer.append")
 
 
 def test_a_delta_keeps_what_makes_sense_of_it() -> None:
     data = b'{"delta":"AAAA","response_id":"r","item_id":7}'
 
     assert read("response.output_audio.delta", data) == m.AudioDelta(size=3, response_id="r")
-    assert read("response.output_audio.delta", b"nonsense") == m.Counted()
+    assert read("response.output_audio.delta", b"nonsense") == m.Unreadable(type="response.output_audio.delta")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,54 @@ def test_a_delta_keeps_what_makes_sense_of_it() -> None:
 def test_beta_names_are_read_as_ga_names(beta: str, ga: str) -> None:
     assert read(beta) == read(ga)
     assert not isinstance(read(beta), m.Counted | m.Unknown)
+
+
+def test_a_client_of_beta_or_of_a_transcription_asks_for_what_a_client_of_ga_does() -> None:
+    asked = b'{"event_id":"e1","session":{"a":1}}'
+
+    assert read("transcription_session.update", asked, Source.CLIENT) == read("session.update", asked, Source.CLIENT)
+    assert read("session.update", asked, Source.CLIENT) == m.SessionUpdateRequested(event_id="e1", session={"a": 1})
+
+
+# PROTOCOL sections 1.1, 1.2, 1.6 and 4.11: what may be said, and changes no row.
+WITHOUT_CONSEQUENCE = [
+    *(
+        (Source.CLIENT, type_)
+        for type_ in (
+            "input_audio_buffer.clear",
+            "conversation.item.retrieve",
+            "conversation.item.delete",
+            "response.cancel",
+            "output_audio_buffer.clear",
+            "session.close",
+        )
+    ),
+    *(
+        (Source.SERVER, type_)
+        for type_ in (
+            "conversation.created",
+            "conversation.item.retrieved",
+            "conversation.item.deleted",
+            "conversation.item.input_audio_transcription.segment",
+            "input_audio_buffer.dtmf_event_received",
+            "response.content_part.added",
+            "response.content_part.done",
+            "response.output_audio_transcript.delta",
+            "response.audio_transcript.delta",
+            "response.function_call_arguments.delta",
+            "response.mcp_call_arguments.delta",
+            "response.mcp_call.in_progress",
+            "mcp_list_tools.in_progress",
+            "mcp_list_tools.completed",
+            "session.closed",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "type_"), WITHOUT_CONSEQUENCE)
+def test_what_the_api_says_without_consequence_is_known_all_the_same(source: Source, type_: str) -> None:
+    assert read(type_, source=source) == m.Counted()
 
 
 def test_types_of_no_consequence_are_counted_and_new_ones_named() -> None:
@@ -98,9 +147,16 @@ def test_absurd_positions_count_as_absent() -> None:
     assert read("input_audio_buffer.speech_stopped", b'{"audio_end_ms":12.5}') == m.SpeechStopped(audio_end_ms=12.5)
 
 
+def test_absurd_counts_of_tokens_count_as_absent() -> None:
+    """A thousand million is the most that is believed."""
+    said = b'{"response":{"usage":{"input_tokens":1000000000,"output_tokens":1000000001}}}'
+
+    assert read("response.done", said) == m.ResponseDone(response=m.Response(usage=m.Usage(input_tokens=10**9)))
+
+
 def test_a_session_is_kept_as_it_came_for_its_shape_is_read_elsewhere() -> None:
     assert read("session.updated", b'{"session":{"a":1}}') == m.SessionReported(created=False, session={"a": 1})
-    assert read("session.created", b"[]") == m.SessionReported(created=True, session=None)
+    assert read("session.created", b"[]") == m.Unreadable(type="session.created")
 
 
 JSON = st.recursive(

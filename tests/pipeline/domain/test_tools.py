@@ -153,3 +153,88 @@ def test_what_the_calling_response_says_after_the_answer_does_not_follow_from_it
     story = asked().calls("r1", "c1").answers("c1").after(50).speaks("r1", 10)
 
     assert only(told(story), "tool_calls").after_tool_ms is None
+
+
+def test_an_mcp_tools_answer_is_followed_by_the_next_that_is_said_in_the_same_response() -> None:
+    story = asked().at(100).speaks("r1", 50, item_id="before")
+    story = item_seen(story, "r1", {"id": "m1", "type": "mcp_call", "name": "search"})
+    story.at(200).server("response.mcp_call_arguments.done", response_id="r1", item_id="m1", arguments="{}")
+    story.at(700).server("response.mcp_call.completed", item_id="m1")
+    story.at(900).speaks("r1", 50, item_id="after").at(1000).speaks("r1", 50, item_id="after")
+
+    assert columns(only(told(story), "tool_calls"), WAITS) == ("answered", 500.0, None, 200.0, None)
+
+
+def test_what_follows_a_tool_on_a_sideband_is_said_elsewhere() -> None:
+    story = Story().opened("sideband").created("r1").calls("r1", "c1").answers("c1")
+
+    assert only(told(story), "tool_calls").after_tool_reason == "audio_elsewhere"
+
+
+def test_an_mcp_server_that_can_not_be_listed_is_an_error_of_the_session() -> None:
+    story = Story().opened().configured().server("mcp_list_tools.in_progress", item_id="m1")
+
+    found = told(story.server("mcp_list_tools.failed", item_id="m1"))
+
+    assert columns(only(found, "session_errors"), "kind message") == ("tools_list_failed", "m1")
+
+
+def test_a_failed_mcp_call_says_why_and_of_which_server() -> None:
+    item = {"id": "m1", "type": "mcp_call", "server_label": "desk", "name": "open", "error": {"type": "http_error"}}
+    story = Story().opened().configured().created("r1").server("response.mcp_call.failed", item_id="m1")
+    story.server("response.output_item.added", response_id="r1", item=item | {"error": None})
+    story.server("response.mcp_call.failed", item_id="m1")
+    story.server("response.output_item.done", response_id="r1", item=item)
+
+    row = only(told(story), "tool_calls")
+
+    assert columns(row, "status server_label error") == ("failed", "desk", '{"type":"http_error"}')
+
+
+def test_an_agent_that_thinks_aloud_says_which_part_is_its_answer() -> None:
+    """gpt-realtime-2: a spoken commentary and the call share a response, with interleaved items."""
+    said = {"id": "i0", "type": "message", "role": "assistant", "phase": "commentary"}
+    call = {"id": "i1", "type": "function_call", "call_id": "c1", "name": "look"}
+    story = Story().opened().configured().created("r1")
+    story.server("response.output_item.added", response_id="r1", output_index=0, item=said)
+    story.at(100).speaks("r1", 300, item_id="i0")
+    story.server("response.output_item.added", response_id="r1", output_index=1, item=call)
+    story.at(150).calls("r1", "c1", "look")
+    story.server("response.output_audio_transcript.done", response_id="r1", item_id="i0", transcript="Let me see.")
+    story.speaks("r1", 100, item_id="i0").done("r1").at(700).answers("c1").client("response.create").created("r2")
+    story.at(900).speaks("r2", 100).done("r2").at(5000).closed()
+
+    found = told(story)
+
+    [commentary] = found["transcripts"].values()
+    assert columns(commentary, "phase text") == ("commentary", "Let me see.")
+    assert columns(only(found, "tool_calls"), "tool_wait_ms after_tool_ms turn_index") == (550, 200, 0)
+    assert columns(only(found, "turns"), "responses generated_ms after_tool_ms") == (2, 500, 200)
+
+
+def test_a_turn_says_why_it_waited_for_no_tool() -> None:
+    reasons = "tool_wait_reason after_tool_reason"
+    none = Story().opened().user_writes("Hi").client("response.create").created("r1")
+    called = asked().at(100).calls("r1", "c1")
+    unknown = item_seen(asked(), "r1", {"id": "i1", "type": "function_call", "call_id": "c1"}).answers("c1")
+
+    assert columns(only(told(none), "turns"), reasons) == ("no_tools", "no_tools")
+    assert columns(only(told(called), "turns"), reasons) == ("not_answered", "not_answered")
+    assert columns(only(told(unknown), "turns"), reasons) == ("arguments_done_not_seen", "no_output_after")
+
+
+def test_a_call_is_known_by_the_item_that_last_named_it() -> None:
+    """The end of the arguments may name the item or leave it out; what was known of it stays."""
+    done = "response.function_call_arguments.done"
+    named = asked().server(done, response_id="r1", call_id="c1", item_id="i1", name="f", arguments="{}")
+    unnamed = item_seen(asked(), "r1", {"id": "i1", "type": "function_call", "call_id": "c1", "name": "f"})
+    unnamed.server(done, response_id="r1", call_id="c1", arguments="{}")
+
+    for story in (named, unnamed):
+        assert columns(only(told(story), "tool_calls"), "call_id item_id name arguments") == ("c1", "i1", "f", "{}")
+
+
+def test_a_call_goes_by_its_items_id_where_the_server_gives_it_no_other() -> None:
+    story = item_seen(asked(), "r1", {"id": "i1", "type": "function_call", "name": "f"}).answers("i1")
+
+    assert columns(only(told(story), "tool_calls"), "call_id item_id status") == ("i1", "i1", "answered")

@@ -135,3 +135,65 @@ def test_an_item_of_a_response_is_not_the_users() -> None:
     story.server("conversation.item.added", item=message("odd", id="i1"))
 
     assert texts(story) == []
+
+
+def test_a_transcript_is_of_the_part_that_the_server_names() -> None:
+    story = Story().opened().created("r1")
+    story.server("response.output_text.done", response_id="r1", item_id="i1", content_index=2, text="third")
+    story.server("response.output_text.done", response_id="r1", item_id="i2", text="first")
+
+    assert [(item_id, index) for _, item_id, index in told(story)["transcripts"]] == [("i1", 2), ("i2", 0)]
+
+
+def test_a_text_that_is_named_after_its_turn_began_is_told_with_it_and_the_last_names_the_turn() -> None:
+    story = Story().opened().user_writes("One").user_writes("Two").client("response.create")
+    story.server("conversation.item.added", item=message("One", id="u1"))
+    story.server("conversation.item.added", item=message("Two", id="u2"))
+
+    found = told(story)
+
+    assert [(row.item_id, row.turn_index) for row in found["transcripts"].values()] == [("u1", 0), ("u2", 0)]
+    assert only(found, "turns").user_item_id == "u2"
+
+
+LAGS = "first_delta_lag_ms first_delta_lag_reason completion_lag_ms completion_lag_reason"
+
+
+def test_sixteen_items_may_wait_for_their_transcription_and_an_older_one_has_no_known_delay() -> None:
+    story = Story().opened().configured(turn_detection=None, transcription="whisper-1").at(1000)
+    for number in range(17):
+        story.committed(f"u{number}")
+    story.at(1400).transcribed("u0", "Hi").transcribed("u1", "Ho")
+
+    oldest, next_ = told(story)["transcripts"].values()
+
+    assert columns(oldest, LAGS) == (None, "commit_not_reported", None, "commit_not_reported")
+    assert columns(next_, LAGS) == (None, "no_deltas", 400.0, None)
+
+
+def test_the_delay_of_a_transcription_is_that_of_its_first_piece() -> None:
+    delta = "conversation.item.input_audio_transcription.delta"
+    story = Story().opened().configured(turn_detection=None, transcription="gpt-4o-transcribe").at(1000)
+    story.committed("u1").committed("u2").at(1200).server(delta, item_id="u1", delta="H")
+    story.at(1250).server(delta, item_id="u2", delta="H").at(1300).server(delta, item_id="u1", delta="i")
+    story.at(1500).transcribed("u1", "Hi").transcribed("u2", "Ho")
+
+    first, second = told(story)["transcripts"].values()
+
+    assert columns(first, LAGS) == (200.0, None, 500.0, None)
+    assert columns(second, LAGS) == (250.0, None, 500.0, None)
+
+
+def test_each_part_of_what_the_user_said_is_a_row_of_its_own() -> None:
+    story = Story().opened().configured().speech_started("u1").speech_stopped("u1").committed("u1")
+    for index, words in enumerate(("Hello", "there")):
+        story.server(
+            "conversation.item.input_audio_transcription.completed",
+            item_id="u1",
+            content_index=index,
+            transcript=words,
+        )
+
+    found = told(story)["transcripts"].values()
+
+    assert [(row.content_index, row.text) for row in found] == [(0, "Hello"), (1, "there")]

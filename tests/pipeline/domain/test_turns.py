@@ -10,9 +10,9 @@ REASONS = "endpointing_reason wire_latency_reason perceived_latency_reason model
 
 
 def vad_turn(**config: Any) -> Story:
-    """Speech from 300 to 2000 ms of the audio, appended in real time; 500 ms of silence; an answer."""
+    """Speech from 400 to 2000 ms of the audio, appended in real time; 500 ms of silence; an answer."""
     story = Story().opened().configured(**config)
-    story.at(100).append(100, times=5).after(30).speech_started("u1", 0)
+    story.at(100).append(100, times=5).after(30).speech_started("u1", 100)
     story.at(600).append(100, times=21).after(20).speech_stopped("u1", 2500)
     story.after(1).committed("u1").after(4).created("r1")
     return story.at(3025).speaks("r1", 400).at(3050).done("r1").at(9000).closed()
@@ -23,7 +23,7 @@ def test_speech_ended_by_server_vad_ended_when_its_last_audio_was_appended() -> 
     turn = only(told(vad_turn()), "turns")
 
     assert columns(turn, LATENCIES) == (620.0, 405.0, 1025.0, 400.0, "append_clock")
-    assert columns(turn, "input_kind speech_ended_by user_speech_ms") == ("speech", "server_vad", 1700.0)
+    assert columns(turn, "input_kind speech_ended_by user_speech_ms") == ("speech", "server_vad", 1600.0)
     assert columns(turn, "speech_started_elapsed_ms speech_ended_elapsed_ms speech_stopped_elapsed_ms") == (
         530,
         2000,
@@ -388,3 +388,141 @@ def test_a_request_out_of_band_does_not_stand_in_the_way_of_another() -> None:
     found = told(story.created("r1").created("r2", conversation_id=None))
 
     assert [row.out_of_band for row in found["responses"].values()] == [False, True]
+
+
+# --- the format of the input audio is in force for the very audio behind the request for it
+
+ULAW = {"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcmu"}}}}
+VOICE = {"type": "realtime", "audio": {"output": {"voice": "cedar"}}}
+
+
+def audio_in_ms(story: Story) -> Any:
+    return only(told(story.closed()), "sessions").audio_in_ms
+
+
+def test_audio_is_in_the_format_that_was_asked_for_just_before_it() -> None:
+    story = Story().opened().configured().append(100).client("session.update", session=ULAW)
+    story.append(100, times=3, bytes_per_ms=8).reconfigured(input_format={"type": "audio/pcmu"})
+
+    assert audio_in_ms(story.append(100, bytes_per_ms=8)) == 500
+
+
+def test_a_client_may_ask_for_its_format_before_the_session_is_created() -> None:
+    story = Story().opened().client("session.update", session=ULAW).append(100, bytes_per_ms=8).configured()
+
+    assert audio_in_ms(story.append(100, bytes_per_ms=8)) == 200
+
+
+def test_the_report_of_an_earlier_update_does_not_take_the_format_back() -> None:
+    story = Story().opened().configured().client("session.update", session=VOICE)
+    story.client("session.update", session=ULAW).reconfigured().append(100, bytes_per_ms=8)
+
+    assert audio_in_ms(story.reconfigured(input_format={"type": "audio/pcmu"}).append(100, bytes_per_ms=8)) == 200
+
+
+def test_a_refused_update_changes_no_format() -> None:
+    by_id = Story().opened().configured().client("session.update", event_id="e1", session=ULAW)
+    by_id.server("error", error={"code": "invalid_value", "event_id": "e1"}).append(100)
+    by_param = Story().opened().configured().client("session.update", session=ULAW)
+    by_param.server("error", error={"code": "invalid_value", "param": "session.audio.input.format"}).append(100)
+    another = Story().opened().configured().client("session.update", session=ULAW)
+    another.server("error", error={"code": "response_cancel_not_active"}).append(100, bytes_per_ms=8)
+
+    assert [audio_in_ms(story) for story in (by_id, by_param, another)] == [100, 100, 100]
+
+
+def test_an_update_of_nonsense_asks_for_no_format() -> None:
+    story = Story().opened().configured().client("session.update", session=[1]).append(100)
+
+    assert audio_in_ms(story) == 100
+
+
+# --- whose response it is, where requests cross
+
+
+def test_a_commit_sent_after_asking_is_not_what_the_response_is_about() -> None:
+    story = Story().opened().configured(turn_detection=None).append(100, times=10)
+    story.client("input_audio_buffer.commit").client("response.create").client("input_audio_buffer.commit")
+    story.at(2100).committed("u1").created("r1").at(2500).speaks("r1", 100).done("r1")
+    story.server("error", error={"code": "input_audio_buffer_commit_empty"})
+
+    assert only(told(story), "turns").responses == 1
+
+
+def test_a_second_request_while_the_first_is_open_asks_for_a_response_of_its_own() -> None:
+    story = Story().opened().configured().at(100).user_writes("Hi").client("response.create")
+    story.at(400).client("response.create").at(500).created("r1").writes("r1", "Hello").done("r1")
+    story.at(600).created("r2").writes("r2", "Well?").done("r2")
+
+    first, second = told(story)["turns"].values()
+
+    assert columns(first, "input_kind wire_latency_ms") == ("text", 400.0)
+    assert columns(second, "input_kind opened_elapsed_ms wire_latency_ms") == ("none", 400.0, 200.0)
+
+
+def test_on_a_sideband_a_response_without_input_was_asked_for_elsewhere() -> None:
+    story = Story().opened("sideband").reconfigured().speech_started("u1").speech_stopped("u1").committed("u1")
+    story.created("r1").done("r1").at(5000).created("r2").done("r2")
+
+    first, second = told(story)["turns"].values()
+
+    assert columns(first, "input_kind responses") == ("speech", 1)
+    assert columns(second, "input_kind opened_elapsed_ms wire_latency_reason") == ("none", 5000, "request_not_seen")
+
+
+def test_on_a_sideband_what_follows_a_tool_continues_its_turn_also_while_the_user_speaks() -> None:
+    output = {"id": "o1", "type": "function_call_output", "call_id": "c1", "output": "fog"}
+    story = Story().opened("sideband").reconfigured().speech_started("u1").speech_stopped("u1").committed("u1")
+    story.created("r1").calls("r1", "c1").done("r1").speech_started("u2")
+    story.server("conversation.item.added", item=output).created("r2").done("r2")
+    story.speech_stopped("u2").committed("u2").created("r3").done("r3").created("r4").done("r4")
+
+    assert [row.turn_index for row in told(story)["responses"].values()] == [0, 0, 1, 2]
+
+
+def test_on_a_sideband_a_response_that_called_a_tool_is_continued() -> None:
+    story = Story().opened("sideband").reconfigured().speech_started("u1").speech_stopped("u1").committed("u1")
+    story.created("r1").calls("r1", "c1").done("r1").created("r2").done("r2")
+
+    assert [row.turn_index for row in told(story)["responses"].values()] == [0, 0]
+
+
+def test_speech_that_ended_before_we_listened_in_was_still_waited_for_from_its_end() -> None:
+    story = Story().opened("sideband").reconfigured(silence_ms=500).at(200).speech_stopped("u1", 900).committed("u1")
+    story.created("r1").at(700).server("output_audio_buffer.started", response_id="r1")
+
+    assert only(told(story), "turns").perceived_latency_ms == 1000
+
+
+def test_where_audio_goes_another_way_losses_are_no_reason_for_not_knowing_its_positions() -> None:
+    story = Story().opened("sideband").reconfigured().lose(1).speech_started("u1", 0).speech_stopped("u1", 900)
+
+    assert only(told(story), "turns").endpointing_reason == "no_appends"
+
+
+def test_speech_that_begins_within_the_padding_at_the_very_beginning_has_no_known_length() -> None:
+    """The server pads what it reports, but not beyond the first sample: there was speech from somewhere in there."""
+    story = Story().opened().configured().append(100, times=20).speech_started("u1", 0).speech_stopped("u1", 1900)
+
+    turn = only(told(story), "turns")
+
+    assert columns(turn, "user_speech_ms user_speech_reason") == (None, "padding_cut")
+    assert turn.speech_ended_elapsed_ms == 1300
+
+
+def test_speech_may_end_where_the_audio_begins() -> None:
+    """Position 0 is one that was appended: with the first audio."""
+    story = Story().opened().configured(silence_ms=500).at(100).append(100, times=10)
+    story.at(1200).speech_started("u1", 0).speech_stopped("u1", 500)
+
+    turn = only(told(story), "turns")
+
+    assert columns(turn, "endpointing_ms endpointing_reason latency_basis") == (1100.0, None, "append_clock")
+
+
+def test_of_two_commits_an_error_that_names_neither_takes_back_the_first() -> None:
+    story = Story().opened().configured(turn_detection=None).at(1000).append(100)
+    story.client("input_audio_buffer.commit").at(2000).append(100).client("input_audio_buffer.commit")
+    story.server("error", error={"code": "input_audio_buffer_commit_empty"}).at(2100).committed("u1")
+
+    assert columns(only(told(story), "turns"), "opened_elapsed_ms user_item_id") == (2000, "u1")

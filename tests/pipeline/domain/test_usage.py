@@ -71,3 +71,28 @@ def test_a_transcription_takes_audio_and_text_in_and_gives_text() -> None:
     )
 
     assert columns(counts, "text_in audio_in text_out reason") == (0, 14, 45, None)
+
+
+def test_an_image_is_an_input_of_its_own_kind_and_none_where_it_is_not_named() -> None:
+    seen = response_tokens(given(InputDetails(text_tokens=10, audio_tokens=20, image_tokens=7)), did_work=True)
+    rest = response_tokens(given(InputDetails(text_tokens=10, image_tokens=7), total=17), did_work=True)
+
+    assert columns(seen, IN)[:3] == (10, 20, 7)
+    assert columns(seen, "input") == (37,)
+    assert columns(rest, IN)[:3] == (10, 0, 7)
+
+
+def test_what_is_not_split_by_kind_keeps_its_sums_and_no_cached_part_of_any_kind() -> None:
+    counts = response_tokens(given(InputDetails(image_tokens=7, cached_tokens=5), total=30), did_work=True)
+
+    assert columns(counts, IN) == (None, None, None, None, None, None)
+    assert columns(counts, "input cached reason estimated") == (30, 5, "no_details", False)
+
+
+def test_a_sum_that_is_not_given_is_that_of_its_parts() -> None:
+    spoken = Usage(
+        input_token_details=InputDetails(text_tokens=10, audio_tokens=20),
+        output_token_details=OutputDetails(text_tokens=1, audio_tokens=2),
+    )
+
+    assert columns(response_tokens(spoken, did_work=True), "input output reason") == (30, 3, None)
