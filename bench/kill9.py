@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import random
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
 from bench.kill9_verdict import Verdict, judged
+from bench.ports import free_port
 from ingest.settings import IngestSettings
 
 PROGRAM = """
@@ -125,7 +125,7 @@ async def campaign(rounds: int, seed: int, data_dir: Path, told: Callable[[Round
 
 
 def _settings(upstream: str, data_dir: Path) -> IngestSettings:
-    chosen: dict[str, Any] = {"port": _free_port(), "metrics_port": -1, "journal_segment_max_mib": 4}
+    chosen: dict[str, Any] = {"port": free_port(), "metrics_port": -1, "journal_segment_max_mib": 4}
     return IngestSettings(upstream=upstream, data_dir=data_dir, worker=WORKER, **chosen)
 
 
@@ -169,11 +169,6 @@ async def _ready(process: asyncio.subprocess.Process) -> None:
     assert process.stdout is not None
     while not (line := await asyncio.wait_for(process.stdout.readline(), PATIENCE_SECONDS)).startswith(b"ws"):
         assert line, "the worker ended before it was ready"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _tell(done: Round) -> None:

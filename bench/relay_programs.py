@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection, serve
 
+from bench.ports import free_port
 from ingest.markers import SessionOpened
 from ingest.recording import Recorder
 from ingest.recordings import Unrecorded
@@ -88,12 +89,6 @@ def nginx() -> str:
     """Where nginx is. Leaves with what to install where it isn't."""
     found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     return found or sys.exit("nginx is not installed: `apt-get install nginx-light` (it needs no root to run here)")
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _until_it_listens(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:

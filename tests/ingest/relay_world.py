@@ -21,6 +21,8 @@ from ingest.worker import Metered, running
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 PATH = "/v1/realtime?model=gpt-realtime"
+WITHIN_S = 60.0
+"""Patience costs nothing where all goes well, and a slow machine with other work on it needs some."""
 Answer = TypeVar("Answer")
 Script = Callable[[ServerConnection], Awaitable[None]]
 
@@ -46,7 +48,7 @@ class Relaying(msgspec.Struct, frozen=True):
 
     async def closing(self) -> markers.SessionClosed:
         """How the only session ended, once its end is in the journal."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(WITHIN_S):
             while True:
                 found = [markers.decode(data) for data in self.said_by(Source.RECORDER)]
                 if ended := [each for each in found if isinstance(each, markers.SessionClosed)]:
@@ -172,7 +174,7 @@ def frame(opcode: int, payload: bytes, *, masked: bool = True, fin: bool = True,
     return head + mask + apply_mask(payload, mask)
 
 
-async def within(wait: Awaitable[Answer], seconds: float = 15) -> Answer:
+async def within(wait: Awaitable[Answer], seconds: float = WITHIN_S) -> Answer:
     async with asyncio.timeout(seconds):
         return await wait
 

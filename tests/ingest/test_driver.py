@@ -19,11 +19,11 @@ from ingest.recording import Recorder
 from ingest.scenario import Scenario
 from simulator.server import serve
 from simulator.settings import SimulatorSettings
-from tests.ingest.relay_world import silent, upstream
+from tests.ingest.relay_world import WITHIN_S, silent, upstream
 
 SPEECH = Path(__file__).parents[2] / "simulator" / "speech"
 HELLO = 'steps = [{ do = "type", text = "Hello." }, { do = "hear" }]\nsession = { output_modalities = ["text"] }\n'
-TALKS = 'answer_s = 10\nsession = { audio = { input = { turn_detection = { type = "server_vad", silence_duration_ms = 300 } } } }\n'
+TALKS = 'answer_s = 60\nsession = { audio = { input = { turn_detection = { type = "server_vad", silence_duration_ms = 300 } } } }\n'
 SLOW = """
 [timing]
 pace = 1.05
@@ -70,7 +70,7 @@ async def driven(
         if begun is not None:
             begun.set()
 
-    target = Target(url=url, headers={"Authorization": f"Bearer {key}"}, dial_seconds=5)
+    target = Target(url=url, headers={"Authorization": f"Bearer {key}"}, dial_seconds=WITHIN_S)
     try:
         outcomes = await Driver(scenario, target, recorder, [SPEECH]).drive(progress)
     finally:
@@ -243,11 +243,11 @@ async def test_an_upstream_that_is_not_there_is_named_and_the_attempt_is_recorde
 
 
 async def test_what_the_server_owes_and_does_not_bring_is_named_with_the_step(tmp_path: Path) -> None:
-    text = 'answer_s = 0.3\nsteps = [{ do = "await", event = "response.done" }]'
+    text = 'answer_s = 2\nsteps = [{ do = "await", event = "response.done" }]'
     async with simulated(tmp_path) as url:
         ran = await driven(tmp_path, text, url)
 
-    assert ran.outcome.problems == ("step 1, await of response.done: nothing within 0.3 s",)
+    assert ran.outcome.problems == ("step 1, await of response.done: nothing within 2 s",)
     assert ran.marked(SessionClosed)[0].closed_by == "client"
 
 
@@ -282,7 +282,7 @@ async def test_cancelled_it_hangs_up_and_records_the_end(tmp_path: Path) -> None
         begun = asyncio.Event()
         steps = '[{ do = "type", text = "Hello." }, { do = "wait", ms = 60000 }]'
         running = asyncio.ensure_future(driven(tmp_path, f"steps = {steps}", url, begun=begun))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WITHIN_S):
             await begun.wait()
         running.cancel()
         await asyncio.wait([running])

@@ -233,7 +233,7 @@ recorder.close()
 
 def test_a_file_that_must_not_grow_is_followed_by_another(tmp_path: Path) -> None:
     """RLIMIT_FSIZE tears a write in the middle as a full disk does, without needing a file system of one's own."""
-    subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], check=True, timeout=120)
 
     reader = JournalReader(tmp_path / "w1")
     found = [each.event for each in reader.events()]

@@ -20,7 +20,7 @@ from ingest.settings import IngestSettings
 from ingest.warden import Guarded, NothingSpent, Warden
 from simulator.server import serve
 from simulator.settings import SimulatorSettings
-from tests.ingest.relay_world import PATH, Relaying, echo, relaying, silent, upstream, within
+from tests.ingest.relay_world import PATH, WITHIN_S, Relaying, echo, relaying, silent, upstream, within
 from tests.ingest.test_webhooks import TELEPHONE, ring
 from tests.ingest.test_webrtc import CUSTODY, SESSION, opened, seen, world
 from tests.simulator.calling import web_call
@@ -97,7 +97,7 @@ async def test_one_session_too_many_is_refused_before_the_upstream_is_asked(tmp_
 
 
 async def _both_ended(relay: Relaying) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN_S):
         while len(endings(relay)) < 2:  # noqa: ASYNC110  # the journal is a file: there is nothing else to wait on
             await asyncio.sleep(0.01)
 
@@ -131,7 +131,7 @@ async def test_what_a_session_costs_is_known_while_it_runs_and_ends_it(tmp_path:
         ) as relay,
         connect(relay.url + PATH, additional_headers=key) as client,
     ):
-        code, reason = await asyncio.wait_for(_talk(client), 60)
+        code, reason = await within(_talk(client))
 
     assert (code, reason) == (4402, "relay limit: cost $0.01")
 
@@ -190,7 +190,7 @@ async def test_a_telephone_call_too_many_is_rejected_as_busy(tmp_path: Path) -> 
 
 async def test_limits_close_what_they_must_and_nothing_else_under_200_sessions(tmp_path: Path) -> None:
     limits = {"limits": {"shop": {"idle_seconds": 3.0}}, **TWO_KEYS}
-    async with upstream(echo) as url, relaying(url, tmp_path, **limits) as relay, asyncio.timeout(90):
+    async with upstream(echo) as url, relaying(url, tmp_path, **limits) as relay, asyncio.timeout(150):
         enough = asyncio.Event()
         chats = [
             asyncio.ensure_future(_chat(await connect(relay.url + PATH, additional_headers=SHOP), enough))

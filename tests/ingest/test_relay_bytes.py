@@ -59,7 +59,7 @@ async def test_mixed_frames_arrive_byte_for_byte_in_both_directions(tmp_path: Pa
         async with bare_client(relay.port, upgrade()) as client:
             await client.head()
             sending = asyncio.ensure_future(in_odd_pieces(client.writer, up, seed=4))
-            received = await within(client.reader.readexactly(len(down)), 60)
+            received = await within(client.reader.readexactly(len(down)))
             await sending
             arrived = await within(got.get())
         await relay.closing()
@@ -81,7 +81,7 @@ async def test_messages_to_16_mib_arrive_and_are_recorded_as_they_were_sent(tmp_
         async with connect(relay.url + PATH, max_size=None, compression=None) as client:
             for message in messages:
                 await client.send(message)
-                assert await within(client.recv(), 30) == message
+                assert await within(client.recv()) == message
         await relay.closing()
 
     assert relay.said_by(Source.CLIENT) == relay.said_by(Source.SERVER) == [text.encode() for text in messages]
@@ -107,7 +107,7 @@ async def test_a_client_that_does_not_read_holds_the_upstream_back_and_costs_no_
         before = psutil.Process().memory_info().rss
         async with bare_client(relay.port, upgrade()) as client:
             client.reader._transport.pause_reading()  # type: ignore[attr-defined]
-            await within(stuck.wait(), 60)
+            await within(stuck.wait())
             grown = psutil.Process().memory_info().rss - before
             client.vanish()
         await relay.closing()

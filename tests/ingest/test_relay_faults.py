@@ -1,7 +1,6 @@
 """The disk says no while calls run: they go on unharmed, and the log says what it lacks."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,11 +9,12 @@ import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from bench.ports import free_port
 from ingest import markers
 from ingest.envelope import RecordedEvent
 from ingest.markers import EventsLost
 from tests.ingest.disks import small_disk, unchangeable
-from tests.ingest.relay_world import PATH, Relaying, bare_client, echo, relaying, upstream, within
+from tests.ingest.relay_world import PATH, WITHIN_S, Relaying, bare_client, echo, relaying, upstream, within
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ class Call(msgspec.Struct, frozen=True):
 
     async def talks_until_recorded(self) -> None:
         """The journal tries again about once a second."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN_S):
             recorded = len(self.relay.events())
             while len(self.relay.events()) == recorded:
                 await self.talks(1)
@@ -60,11 +60,6 @@ def is_accounted_for(events: list[RecordedEvent]) -> bool:
     for lost in losses(events):
         numbers |= set(range(lost.first_seq, lost.first_seq + lost.count))
     return numbers == set(range(events[-1].seq + 1)) and events[-1].type == "session.closed"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 async def metrics(port: int) -> str:
@@ -125,7 +120,7 @@ async def test_a_session_that_begins_and_ends_on_a_full_disk_is_told_once_there_
             async with connect(relay.url + PATH, compression=None) as client:
                 await Call(relay, client).talks(5)
             disk.free()
-            await within(relay.closing(), 20)
+            await relay.closing()
         events = relay.events()
 
     assert events[0].type == "session.opened"

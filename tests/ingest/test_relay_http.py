@@ -106,12 +106,13 @@ async def test_a_second_request_behind_the_first_never_reaches_the_upstream(tmp_
 
 
 async def test_an_upstream_that_takes_no_connection_is_a_502_that_names_it(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    async with relaying(f"ws://127.0.0.1:{port}", tmp_path) as relay:
-        with pytest.raises(InvalidStatus) as refused:
-            await connect(relay.url + PATH)
-        closing = await relay.closing()
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # bound, so nobody else's, and not listening
+        port = silent.getsockname()[1]
+        async with relaying(f"ws://127.0.0.1:{port}", tmp_path) as relay:
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(relay.url + PATH)
+            closing = await relay.closing()
 
     error = json.loads(refused.value.response.body or b"")["error"]
     assert refused.value.response.status_code == 502

@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from bench.ports import free_port
 from ingest import envelope, markers
 from ingest.settings import IngestSettings
 from tests.ingest.relay_world import PATH, bare_client, echo, relaying, upstream, within
@@ -45,7 +46,7 @@ class Worker(msgspec.Struct, frozen=True):
 
     async def ended(self) -> tuple[int | None, str]:
         """Its exit code and all that it logged."""
-        out, errors = await within(self.process.communicate(), 20)
+        out, errors = await within(self.process.communicate())
         return self.process.returncode, (out + errors).decode()
 
 
@@ -66,7 +67,7 @@ async def started(upstream_url: str, data_dir: Path, **chosen: Any) -> AsyncIter
         assert process.stdout is not None
         url = ""
         while not url.startswith("ws"):
-            line = await within(process.stdout.readline(), 30)
+            line = await within(process.stdout.readline())
             assert line, "the worker ended before it was ready"
             url = line.decode().strip()
         yield Worker(process, url, data_dir)
@@ -143,11 +144,6 @@ async def test_an_address_that_is_not_ours_is_told(tmp_path: Path) -> None:
 async def asked(port: int, path: str) -> tuple[str, str]:
     async with bare_client(port, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) as client:
         return (await client.head()).partition("\r\n")[0], (await client.rest()).decode()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 async def test_health_and_metrics_are_served_on_their_own_port(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from simulator.audio import Format, encode
 from simulator.server import serve
 from simulator.settings import SimulatorSettings
 from tests.builders import RULES
-from tests.ingest.relay_world import Relaying, echo, relaying, silent, upstream, within
+from tests.ingest.relay_world import WITHIN_S, Relaying, echo, relaying, silent, upstream, within
 from tests.simulator.driven import spoken
 
 MODEL = "gpt-4o-realtime-preview"
@@ -47,7 +47,7 @@ async def beta_client(
     relay: Relaying, query: str = f"model={MODEL}", **options: Any
 ) -> AsyncIterator[ClientConnection]:
     options = {"additional_headers": BETA, "max_size": None, "proxy": None, **options}
-    async with asyncio.timeout(30), connect(f"{relay.url}/v1/realtime?{query}", **options) as socket:
+    async with asyncio.timeout(WITHIN_S), connect(f"{relay.url}/v1/realtime?{query}", **options) as socket:
         yield socket
 
 

@@ -19,7 +19,7 @@ from ingest.recordings import Recordings
 from ingest.sideband import Call, Follower, Manners, may_return
 from ingest.splice import Ending
 from ingest.upstream import Upstream
-from tests.ingest.relay_world import Script, port_of
+from tests.ingest.relay_world import WITHIN_S, Script, port_of
 
 NOT_FOUND = '{"type":"error","error":{"type":"invalid_request_error","code":"call_id_not_found"}}'
 
@@ -50,13 +50,13 @@ async def followed(tmp_path: Path, *scripts: Script, quiet: float = 5) -> tuple[
         door = Door(
             upstream=Upstream.of(f"ws://127.0.0.1:{port_of(server)}"),
             tls=None,
-            timeout_seconds=5,
+            timeout_seconds=WITHIN_S,
             message_max_bytes=1 << 20,
         )
         credentials = [(b"Authorization", b"Bearer sk-1")]
         call = Call(call_id="rtc_1", place="/v1/realtime", credentials=credentials, attach_seconds=3)
         manners = Manners(quiet_seconds=quiet, ask_configuration=False)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN_S):
             ending = await Follower(call, recording, recordings, door, manners).follow()
     recorder.close()
     lines = [line for path in sorted((tmp_path / "test").glob("*.jsonl")) for line in path.read_bytes().splitlines()]

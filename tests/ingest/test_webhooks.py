@@ -28,7 +28,7 @@ NOW = 1_700_000_000
 BODY = b'{"type":"realtime.call.incoming"}'
 TELEPHONE: dict[str, Any] = {"webhook_secrets": [OLD], "sideband_api_key": "sk-of-the-worker"}
 SAYS = [
-    {"do": "wait", "ms": 400},
+    {"do": "wait", "ms": 2_000},  # until the sideband listens, also on a slow machine
     {"do": "press", "what": "7"},
     {"do": "speak", "what": "queen_of_clubs"},
     {"do": "hear"},

@@ -14,7 +14,7 @@ from ingest import markers
 from ingest.envelope import RecordedEvent, Source
 from simulator.server import Simulator, serve
 from simulator.settings import SimulatorSettings
-from tests.ingest.relay_world import Relaying, on_disk, relaying
+from tests.ingest.relay_world import WITHIN_S, Relaying, on_disk, relaying
 from tests.simulator.calling import attached, posted, web_call
 
 SESSION = {"type": "realtime", "model": "gpt-realtime"}
@@ -47,7 +47,7 @@ def opened(relay: Relaying) -> list[markers.SessionOpened]:
 
 async def seen(relay: Relaying, type_: str) -> RecordedEvent:
     """The first event of a type, once it is in the journal."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN_S):
         while True:
             if found := [event for event in relay.events() if event.type == type_]:
                 return found[0]

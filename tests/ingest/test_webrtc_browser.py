@@ -16,13 +16,17 @@ from simulator.settings import SimulatorSettings
 from simulator.web import WebAnswer, WebExchange, WebRequest
 from tests import browser
 from tests.ingest.relay_world import on_disk, relaying
+from tests.ingest.test_webrtc import seen
 
 SPEECH = Path(__file__).parents[2] / "simulator" / "speech" / "queen_of_clubs.wav"
 CUSTODY: dict[str, Any] = {"api_key": "sk-of-the-house", "relay_keys": {"shop": "relay-key-of-the-shop"}}
 CALL = """async ([base, key]) => {
     const got = [], pc = new RTCPeerConnection();
-    const microphone = await navigator.mediaDevices.getUserMedia({audio: true});
-    pc.addTrack(microphone.getTracks()[0]);
+    const line = pc.addTransceiver("audio").sender;
+    window.speak = async () => {
+        const microphone = await navigator.mediaDevices.getUserMedia({audio: true});
+        await line.replaceTrack(microphone.getTracks()[0]);
+    };
     const sound = new Promise((heard) => { pc.ontrack = (event) => heard(event.track.kind); });
     const channel = pc.createDataChannel("oai-events");
     const over = new Promise((done) => {
@@ -50,8 +54,7 @@ CALL = """async ([base, key]) => {
 }"""
 
 
-SILENCE_S = 4
-"""Nothing is said before the sideband listens: what was before it attached, it is never told."""
+SILENCE_S = 1
 
 
 def spoken(folder: Path) -> Path:
@@ -90,7 +93,11 @@ async def test_a_call_of_a_page_is_in_the_log_with_its_turn_and_its_playout(tmp_
         settings: dict[str, Any] = {"sideband_quiet_seconds": 0.5, "cors_origins": [origin], **CUSTODY}
         async with relaying(simulator.base_url.removesuffix("/v1"), tmp_path, **settings) as relay:
             base = relay.url.replace("ws:", "http:") + "/v1"
-            told = await page.evaluate(CALL, [base, "relay-key-of-the-shop"])
+            call = asyncio.ensure_future(page.evaluate(CALL, [base, "relay-key-of-the-shop"]))
+            # Nothing is said before the sideband listens: what was before it attached, it is never told.
+            await seen(relay, "upstream.connected")
+            await page.evaluate("speak()")
+            told = await call
             await relay.closing()
             types = [event.type for event in relay.events() if event.source is Source.SERVER]
 

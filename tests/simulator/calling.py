@@ -11,6 +11,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+WITHIN_S = 60
 SK = {"Authorization": "Bearer sk-test"}
 
 
@@ -36,7 +37,7 @@ async def posted(
     reader, writer = await asyncio.open_connection(name, int(port))
     head = "".join(f"{key}: {value}\r\n" for key, value in sent.items())
     writer.write(f"{method} /{path} HTTP/1.1\r\n{head}\r\n".encode() + data)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN_S):
         answered = await reader.read()
     writer.close()
     top, _, rest = answered.partition(b"\r\n\r\n")
@@ -92,7 +93,7 @@ class WebCall:
         return self.answer.headers["location"].rpartition("/")[2]
 
     async def send(self, kind: str, **fields: Any) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN_S):
             await self._opened.wait()
         self._channel.send(json.dumps({"type": kind, **fields}))
 
@@ -102,7 +103,7 @@ class WebCall:
         await self.send("response.create")
 
     async def until(self, kind: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN_S):
             while kind not in self.types:
                 self._news.clear()
                 await self._news.wait()
@@ -114,7 +115,7 @@ class WebCall:
 
 async def attached(url: str, headers: Mapping[str, str] = SK) -> ClientConnection:
     """A sideband, as soon as the call can be found."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN_S):
         while True:
             try:
                 return await connect(url, additional_headers=headers)

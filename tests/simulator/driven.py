@@ -173,7 +173,7 @@ async def connected(
     settings = SimulatorSettings(port=0, seed=1, **options)
     wanted = HEADERS | (headers or {})
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(60),
         serve(settings) as simulator,
         connect(f"{simulator.url}{path}?{query}", additional_headers=wanted, max_size=None) as socket,
     ):

@@ -12,7 +12,7 @@ from openai import OpenAI
 from simulator.server import Simulator, serve
 from simulator.settings import SimulatorSettings
 from simulator.web import WebAnswer, WebExchange, WebRequest
-from tests.simulator.calling import attached, posted
+from tests.simulator.calling import WITHIN_S, attached, posted
 from tests.simulator.driven import received
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSBob3VzZQ=="
@@ -98,7 +98,7 @@ async def test_a_rejected_call_is_gone() -> None:
 async def test_a_call_that_nobody_accepts_rings_out() -> None:
     async with receiving() as (receiver, _, http):
         call_id, _ = await ring(http, receiver, rings_seconds=0.05)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WITHIN_S):
             # As long as it rings, a session of that type is what is wrong.
             while (await posted(f"{http}/realtime/calls/{call_id}/accept", {"type": "transcription"})).status == 400:
                 pass
@@ -118,7 +118,7 @@ async def test_a_session_that_the_api_would_not_take_is_refused_before_the_call_
 
 async def test_dtmf_has_no_event_id() -> None:
     async with receiving() as (receiver, simulator, http):
-        call_id, _ = await ring(http, receiver, steps=[{"do": "wait", "ms": 300}, {"do": "press", "what": "9"}])
+        call_id, _ = await ring(http, receiver, steps=[{"do": "wait", "ms": 2_000}, {"do": "press", "what": "9"}])
         await posted(f"{http}/realtime/calls/{call_id}/accept", {"type": "realtime"})
         sideband = await attached(f"{simulator.url}?call_id={call_id}")
         event = await received(sideband)
