@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from tests.browser import MISSING, found
 
-WITHIN_MS = 30_000
+WITHIN_MS = 60_000
+"""Patience costs nothing where all goes well, and a slow machine with other work on it needs some."""
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -67,11 +68,36 @@ def _watched(url: str, complaints: list[str]) -> None:
 
 
 def settled(page: Page) -> None:
-    """The script of the page has run to its end."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=WITHIN_MS)
+    """The page is connected, and its script has run to its end."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-connection-state", "CONNECTED")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def metric(page: Page, label: str) -> Locator:
+    """The value of the metric with this label, to be waited for: what stood there before may stand there for a while."""
+    found = page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
+    return found.get_by_test_id("stMetricValue")
 
 
 def figure(page: Page, label: str) -> str:
-    """The value of the metric with this label."""
-    metric = page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
-    return metric.get_by_test_id("stMetricValue").inner_text()
+    """What the metric with this label says now; of a page that is settled."""
+    return metric(page, label).inner_text()
+
+
+def fits(page: Page) -> None:
+    """Nothing hangs out at the side, once everything is drawn: the page itself never scrolls sideways."""
+    page.wait_for_function("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def click_cell(table: Locator, x: int, y: int) -> None:
+    """Click a table at this place. It is drawn on a canvas, and takes no click before its cells are there."""
+    expect(table.locator("canvas").first).to_be_visible()
+    expect(table.locator("[role=gridcell]").first).to_be_attached()
+    table.click(position={"x": x, "y": y})
+
+
+def played_to(page: Page, at_s: float) -> None:
+    """The call has been played to this moment at least. A clock that shows each second for a second can be missed."""
+    player = page.locator("audio").element_handle()
+    page.wait_for_function("([element, at]) => element.currentTime >= at", arg=[player, at_s])

@@ -52,6 +52,6 @@ def serving(data_dir: Path, **settings: Any) -> Iterator[Served]:
         yield Served(url=first.split()[1], process=process, log=log)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
         if process.stdout is not None:
             process.stdout.close()

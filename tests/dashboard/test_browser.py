@@ -14,7 +14,7 @@ from dashboard.queries import cost, overview, session
 from dashboard.window import Choice, scope
 from pipeline.domain import facts
 from tests.dashboard import demo
-from tests.dashboard.browsing import Opener, figure, settled
+from tests.dashboard.browsing import Opener, click_cell, figure, fits, metric, played_to, settled
 from tests.dashboard.demo import Call, rows_of
 from tests.dashboard.serving import Served, serving
 
@@ -54,9 +54,8 @@ def test_every_page_opens_without_a_word_on_the_console(
         settled(page)
 
         assert page.get_by_test_id("stException").count() == 0
-        # Nothing hangs out at the side: the page itself never scrolls sideways.
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        assert page.evaluate(CUT_OFF) == []
+        fits(page)
+        page.wait_for_function(f"({CUT_OFF}).length == 0")
         # Left open, it would go on asking for new figures beside those that are opened after it.
         page.close()
     assert complaints == []
@@ -68,10 +67,10 @@ def test_the_figures_on_the_page_are_those_of_the_sql(served: Served, desk: Desk
 
     [row] = desk.dataset.cursor().sql("select count(*), sum(turns), sum(errors) from sessions").fetchall()
     head = desk.ask(overview.headline, scope(Choice(range="all"), demo.NOW))
-    assert figure(page, "Sessions") == str(row[0])
-    assert figure(page, "Turns") == str(row[1])
-    assert figure(page, "Errors") == str(row[2])
-    assert figure(page, "Metered per minute") == wording.dollars(head.metered_usd_per_minute)
+    expect(metric(page, "Sessions")).to_have_text(str(row[0]))
+    expect(metric(page, "Turns")).to_have_text(str(row[1]))
+    expect(metric(page, "Errors")).to_have_text(str(row[2]))
+    expect(metric(page, "Metered per minute")).to_have_text(wording.dollars(head.metered_usd_per_minute))
 
 
 def test_the_address_filters_and_the_filter_stands_in_the_address(served: Served, desk: Desk, opened: Opener) -> None:
@@ -80,12 +79,13 @@ def test_the_address_filters_and_the_filter_stands_in_the_address(served: Served
 
     page = opened(f"{served.url}/?range=all&model=gpt-realtime-mini")
     expect(page.get_by_text("Perceived p50", exact=True)).to_be_visible()
-    assert figure(page, "Sessions") == str(mini.sessions) != str(every.sessions)
+    assert mini.sessions != every.sessions
+    expect(metric(page, "Sessions")).to_have_text(str(mini.sessions))
 
     page.get_by_role("radio", name="15m").or_(page.get_by_role("button", name="15m")).first.click()
     expect(page.get_by_text("No calls in this time range")).to_be_visible()
-    assert "range=15m" in page.url
-    assert "model=gpt-realtime-mini" in page.url
+    expect(page).to_have_url(re.compile("range=15m"))
+    expect(page).to_have_url(re.compile("model=gpt-realtime-mini"))
 
 
 def test_one_is_led_from_an_error_to_the_call_that_had_it(served: Served, told: list[Call], opened: Opener) -> None:
@@ -95,7 +95,7 @@ def test_one_is_led_from_an_error_to_the_call_that_had_it(served: Served, told: 
     page.get_by_role("link", name="Open the last call with the most frequent error").click()
 
     expect(page.get_by_text(f"Session {last.session_id}")).to_be_visible()
-    assert f"session={last.session_id}" in page.url
+    expect(page).to_have_url(re.compile(f"session={last.session_id}"))
 
 
 def test_one_is_led_from_the_dearest_call_to_its_page(
@@ -107,7 +107,7 @@ def test_one_is_led_from_the_dearest_call_to_its_page(
     page = opened(f"{served.url}/cost?range=all&model=gpt-realtime-mini&most=metered&what_if=text+for+speech")
     expect(page.get_by_role("cell", name="metered then")).to_be_visible()
     settled(page)
-    page.locator(".st-key-dearest").get_by_test_id("stDataFrame").click(position={"x": 15, "y": 52})
+    click_cell(page.locator(".st-key-dearest").get_by_test_id("stDataFrame"), 15, 52)
 
     expect(page.get_by_text(f"Session {first.session_id}")).to_be_visible()
     assert complaints == []
@@ -117,7 +117,7 @@ def test_a_row_of_a_breakdown_filters_its_own_page(served: Served, opened: Opene
     page = opened(f"{served.url}/cost?range=all")
     expect(page.get_by_role("heading", name="What if")).to_be_visible()
     settled(page)
-    page.locator(".st-key-money-by-model").get_by_test_id("stDataFrame").click(position={"x": 15, "y": 52})
+    click_cell(page.locator(".st-key-money-by-model").get_by_test_id("stDataFrame"), 15, 52)
 
     expect(page.get_by_text("Model: gpt-realtime", exact=False)).to_be_visible()
     page.wait_for_url(re.compile(r"/cost\?range=all&model=gpt-realtime(-mini)?$"))
@@ -134,19 +134,21 @@ def test_two_cohorts_stand_in_the_address_and_are_swapped(
     page = opened(f"{served.url}/compare?range=all&model=gpt-realtime&b_range=all&b_model=gpt-realtime-mini")
     expect(page.get_by_text("A · Metered per minute")).to_be_visible()
     settled(page)
-    before = figure(page, "A · Metered per minute"), figure(page, "B · Metered per minute")
+    large, small = (wording.dollars(head.metered_usd_per_minute) for head in heads.values())
+    assert large != small
+    expect(metric(page, "A · Metered per minute")).to_have_text(large)
+    expect(metric(page, "B · Metered per minute")).to_have_text(small)
+
     page.get_by_role("button", name="Swap A and B").click()
     page.wait_for_url(re.compile(r"[?&]model=gpt-realtime-mini.*b_model=gpt-realtime($|&)"))
+    expect(metric(page, "A · Metered per minute")).to_have_text(small)
+    expect(metric(page, "B · Metered per minute")).to_have_text(large)
     settled(page)
-    after = figure(page, "A · Metered per minute"), figure(page, "B · Metered per minute")
-
-    assert before == tuple(wording.dollars(head.metered_usd_per_minute) for head in heads.values())
-    assert after == before[::-1]
 
     with page.expect_popup() as beside:
         page.locator(".st-key-measure-card-metered").get_by_role("link", name="look").last.click()
     expect(beside.value.get_by_text("Model: gpt-realtime")).to_be_visible()
-    assert figure(beside.value, "Metered per minute") == after[1]
+    expect(metric(beside.value, "Metered per minute")).to_have_text(large)
     assert complaints == []
 
 
@@ -160,10 +162,12 @@ def test_a_figure_leads_to_what_it_was_counted_over(served: Served, opened: Open
     expect(page.get_by_role("heading", name="The slowest turns")).to_be_visible()
     expect(page.get_by_text("Model: gpt-realtime")).to_be_visible()
     expect(page.get_by_text("Perceived p50", exact=True)).to_have_count(0)
-    assert figure(page, "Wire p50") == wire
+    expect(metric(page, "Wire p50")).to_have_text(wire)
+    settled(page)
 
     page.goto(f"{served.url}/interruptions?range=all")
     expect(page.get_by_role("heading", name="Each of them")).to_be_visible()
+    settled(page)
     assert page.locator("[class*='cuts-card-']").get_by_role("link").count() == 0
     assert complaints == []
 
@@ -174,17 +178,18 @@ def test_a_call_is_played_and_the_position_moves_over_it(served: Served, told: l
     player, head = page.locator("audio"), page.locator("[data-part=head]")
     page.get_by_role("button", name="Play", exact=True).click()
     expect(head).to_be_visible()
-    expect(page.locator("[data-part=time]")).to_contain_text("0:01.")
+    played_to(page, 1)
     before = x_of(head)
-    expect(page.locator("[data-part=time]")).to_contain_text("0:02.")
-    # What is shown is rounded to a tenth, so the sound may be 50 ms short of it.
-    page.wait_for_function("element => element.currentTime >= 2", arg=player.element_handle())
+    played_to(page, player.evaluate("element => element.currentTime") + 1)
 
-    assert player.evaluate("element => element.currentTime") >= 2
-    assert x_of(head) > before
+    expect(page.locator("[data-part=time]")).to_contain_text(re.compile(r"^0:(0[2-9]|1)"))
+    page.wait_for_function(
+        "([head, before]) => head.getBoundingClientRect().x > before", arg=[head.element_handle(), before]
+    )
     assert player.evaluate("element => element.duration") == pytest.approx(call.duration_ms / 1000, abs=0.05)
     assert player.evaluate("element => element.error") is None
     page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     assert player.evaluate("element => element.paused")
 
 
@@ -231,9 +236,9 @@ def test_a_calls_page_shows_its_words_and_figures(served: Served, desk: Desk, to
     expect(page.get_by_text(demo.SAID[0][0])).to_be_visible()
 
     money = desk.ask(session.figures, call.session_id)
-    assert figure(page, "Turns") == str(call.turns)
-    assert figure(page, "Metered") == wording.money(money.metered_usd_nanos)
-    assert figure(page, "Billed") == wording.money(money.billed_usd_nanos, money.unpriced)
+    expect(metric(page, "Turns")).to_have_text(str(call.turns))
+    expect(metric(page, "Metered")).to_have_text(wording.money(money.metered_usd_nanos))
+    expect(metric(page, "Billed")).to_have_text(wording.money(money.billed_usd_nanos, money.unpriced))
 
 
 def test_a_chosen_event_shows_its_message(served: Served, told: list[Call], opened: Opener) -> None:
@@ -242,8 +247,8 @@ def test_a_chosen_event_shows_its_message(served: Served, told: list[Call], open
     settled(page)
     table = page.get_by_test_id("stDataFrame").last
 
-    # The table is drawn on a canvas: its first row's check box lies below the head, at the left.
-    table.click(position={"x": 15, "y": 52})
+    # Its first row's check box lies below the head, at the left.
+    click_cell(table, 15, 52)
 
     expect(page.get_by_text("Event 0 · recorder · session.opened")).to_be_visible()
     expect(page.get_by_test_id("stJson").last).to_contain_text("relay")
@@ -261,6 +266,6 @@ def test_a_new_user_sees_what_to_do_and_then_the_first_call(
 
         # By itself: nobody reloads the page.
         expect(page.get_by_text("Perceived p50", exact=True)).to_be_visible()
-        assert figure(page, "Sessions") == "2"
+        expect(metric(page, "Sessions")).to_have_text("2")
         expect(page.get_by_text("listening")).to_be_visible()
         assert complaints == []

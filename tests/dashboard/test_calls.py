@@ -21,7 +21,7 @@ from tests.dashboard.serving import Served, serving
 
 pytestmark = pytest.mark.slow
 
-WITHIN_S = 30
+WITHIN_S = 60
 VENDOR = ASSETS / "vendor"
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def console(data_dir: Path) -> Iterator[Console]:
-    made = Console(data_dir / "dataset", rows_max=100, within_s=1.0)
+    made = Console(data_dir / "dataset", rows_max=100, within_s=3.0)
     yield made
     made.close()
 
@@ -48,7 +48,7 @@ def test_a_table_function_that_reads_a_file_is_refused(console: Console) -> None
     ],
 )
 def test_an_endless_question_is_broken_off_and_the_next_one_answered(console: Console, endless: str) -> None:
-    with pytest.raises(SqlRefused, match="stopped after 1 s, the time limit"):
+    with pytest.raises(SqlRefused, match="stopped after 3 s, the time limit"):
         console.ask(endless)
 
     assert console.ask("select 42 as a").rows.to_pylist() == [{"a": 42}]
@@ -62,7 +62,7 @@ def test_a_value_larger_than_the_machine_ends_its_own_process_only(console: Cons
 
 
 def test_a_process_that_died_is_replaced(console: Console, data_dir: Path) -> None:
-    alone = Console(data_dir / "dataset", rows_max=10, within_s=5.0)
+    alone = Console(data_dir / "dataset", rows_max=10, within_s=30.0)
     [[process]] = [[alone.ask("select 1").rows.num_rows]]
     assert process == 1
     while (free := alone._free.get()) is None:

@@ -13,7 +13,7 @@ from dashboard.run import CannotServe, address, listening
 from dashboard.shell import SAYS_WHERE, shell
 from tests.dashboard.serving import Served, serving
 
-WITHIN_S = 30
+WITHIN_S = 60
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,14 @@ class Call extends EventTarget {
   }
 
   pause() { this.until = null; this.audio.pause(); }
+
+  /** Stand at the end of what was to be played: a slow browser looks at the time after it has played beyond it. */
+  #stop() {
+    const end = this.until;
+    this.pause();
+    this.audio.currentTime = end;
+  }
+
   toggle() { if (this.playing) this.pause(); else this.play(); }
 
   seek(at) {
@@ -89,7 +97,7 @@ class Call extends EventTarget {
 
   #follow() {
     if (!this.playing) return;
-    if (this.until !== null && this.at >= this.until) this.pause();
+    if (this.until !== null && this.at >= this.until) this.#stop();
     this.#say("moved");
     requestAnimationFrame(() => this.#follow());
   }
