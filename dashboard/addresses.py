@@ -4,17 +4,14 @@ A link keeps the time range and the filters of the page that it stands on, so th
 it was counted over. Pages link to each other by their address, and so don't import one another.
 """
 
-import contextlib
-from collections.abc import Iterable
-from datetime import date
 from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
 import streamlit as st
 from streamlit.navigation.page import Page
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard import address_bar
 from dashboard.queries.asking import FACETS
 
 
@@ -66,25 +63,6 @@ ASKABLE: Final = (*LISTS, *DAYS, "range", "measure", "order")
 """Filters that a link sets, whether or not the page it stands on has them already."""
 
 
-def take_over() -> None:
-    """Give the filters what the link asked for that led here. Before a page is made.
-
-    Of a filter that both pages have, Streamlit drops from the new address what it says, or keeps the old value.
-    """
-    for asked in [name for name in st.query_params if name.startswith(ASKED)]:
-        name, values = asked.removeprefix(ASKED), st.query_params.get_all(asked)
-        with contextlib.suppress(ValueError):  # no day that there is: the filter stays empty
-            st.session_state[name] = _held(name, values)
-        del st.query_params[asked]
-
-
-def _held(name: str, values: list[str]) -> list[str] | str | date:
-    """As the filter of that name holds it."""
-    if name in LISTS:
-        return values
-    return date.fromisoformat(values[0]) if name in DAYS else values[0]
-
-
 def carried(side: str = "") -> dict[str, list[str]]:
     """What this page is about, or this side of it, as a link to another page says it."""
     return {name: _chosen(f"{side}{name}") for name in CARRIED}
@@ -117,23 +95,8 @@ def href(to: Address, side: str) -> str:
 def go(to: Address, /, **query: str | list[str]) -> None:
     """Open another page about the same calls, narrowed by `query`."""
     about = _about(query)
-    _let_go(about)
+    address_bar.let_go(about)
     st.switch_page(_page(to), query_params=about)
-
-
-def _let_go(names: Iterable[str]) -> None:
-    """Untie these members of the address from this page's widgets, which is being left.
-
-    Streamlit refuses to set a member that a widget is bound to, and has no public way to leave a page and keep it.
-    """
-    context = get_script_run_ctx()
-    if context is None:
-        return
-    with context.session_state.query_params() as address:
-        for name in names:
-            binding = address.get_binding_for_param(name)
-            if binding is not None:
-                address.unbind_widget(binding.widget_id)
 
 
 def open_turn(session_id: str, turn_index: int | None) -> None:

@@ -22,6 +22,7 @@ from dashboard import (
     tools_page,
 )
 from dashboard.addresses import Address
+from dashboard.moving import take_over
 from dashboard.settings import from_environment
 from dashboard.sign_in_page import account, door, signed_in
 
@@ -44,7 +45,6 @@ PAGES: Final[dict[Address, Callable[[], None]]] = {
 
 def main() -> None:
     """Lay out the page that the address names."""
-    addresses.take_over()
     # The mark is a file of ours: a material icon as the page's icon would be fetched from elsewhere.
     st.set_page_config(page_title="Calltape", page_icon=str(ASSETS / "mark.svg"), layout="wide")
     st.logo(str(ASSETS / "logo.svg"), icon_image=str(ASSETS / "mark.svg"), size="medium")
@@ -56,7 +56,10 @@ def main() -> None:
             door(found)
             return
         account(found)
-    st.navigation([_page(address, run) for address, run in PAGES.items()], position="top").run()
+    shown = st.navigation([_page(address, run) for address, run in PAGES.items()], position="top")
+    # Once the navigation has told the browser which page this is: else the address before gets what is set here.
+    take_over(shown.url_path)
+    shown.run()
 
 
 def _page(address: Address, run: Callable[[], None]) -> Page:

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import streamlit as st
 
-from dashboard import definitions
+from dashboard import address_bar, definitions
 from dashboard.addresses import CARRIED, DAYS
 from dashboard.window import DEFAULT_RANGE, RANGES, Choice
 
@@ -33,19 +33,21 @@ HELP: Final = {
 }
 
 
-def bar(known: dict[str, tuple[str, ...]], *, default_range: str = DEFAULT_RANGE, side: str = "") -> Choice:
+def bar(known: dict[str, tuple[str, ...]], *, side: str = "") -> Choice:
     """The bar, and what is chosen in it. `known` has the values that are offered for each facet.
 
     Where a page has two, `side` tells the second apart: it stands before each of its names in the address.
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{side}filters"):
         chosen = st.segmented_control(
-            "Time range", list(RANGES), default=default_range, required=True, key=f"{side}range", bind="query-params",
+            "Time range", list(RANGES), default=DEFAULT_RANGE, required=True, key=f"{side}range", bind="query-params",
             label_visibility="collapsed", help="How far back from now. Whole days can be chosen under Filters.",
         )  # fmt: skip
         with _popover([*TITLES, *DAYS], side):
             first_day, last_day = _days(side)
             facets = _facets(known, side)
+    if not side:
+        address_bar.let_go(CARRIED)
     choice = Choice(range=chosen, first_day=first_day, last_day=last_day, facets=facets)
     _summary(choice)
     return choice
@@ -57,6 +59,7 @@ def facet_bar(known: dict[str, tuple[str, ...]], beside: Callable[[], T]) -> tup
         other = beside()
         with _popover(TITLES, ""):
             facets = _facets(known, "")
+    address_bar.let_go(CARRIED)
     _summary(Choice(facets=facets))
     return facets, other
 
