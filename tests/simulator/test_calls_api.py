@@ -129,7 +129,7 @@ async def test_a_hang_up_ends_the_call_for_all() -> None:
 
 
 async def test_a_call_expires_after_the_configured_length_and_its_sideband_is_told() -> None:
-    async with serve(quick(sideband_after_ms=0, session_minutes=0.01)) as simulator:
+    async with serve(quick(sideband_after_ms=0, session_minutes=0.05)) as simulator:
         http = simulator.base_url.replace("ws:", "http:")
         async with web_call(f"{http}/realtime/calls", session={"type": "realtime", "model": "gpt-realtime"}) as call:
             sideband = await attached(f"{simulator.url}?call_id={call.call_id}")

@@ -64,7 +64,7 @@ async def test_the_sdk_of_the_api_accepts_the_webhook() -> None:
 
 async def test_an_accepted_call_is_held_to_its_end() -> None:
     steps = [
-        {"do": "wait", "ms": 300},
+        {"do": "wait", "ms": 2_000},
         {"do": "press", "what": "4#"},
         {"do": "speak", "what": "queen_of_clubs"},
         {"do": "hear"},
