@@ -23,7 +23,7 @@ def ran(folder: Path, *arguments: str, key: str = "") -> subprocess.CompletedPro
     environment |= {"OPENAI_API_KEY": key} if key else {}
     return subprocess.run(
         [*COMMAND, *arguments, "--data-dir", str(folder / "data")],
-        capture_output=True, text=True, timeout=120, check=False, env=environment,
+        capture_output=True, text=True, timeout=300, check=False, env=environment,
     )  # fmt: skip
 
 
@@ -40,14 +40,14 @@ def all_ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
     }  # fmt: skip
     found = {}
     for name, process in started.items():
-        printed, _ = process.communicate(timeout=150)
+        printed, _ = process.communicate(timeout=400)
         found[name] = (process.returncode, printed)
     found[""] = (0, str(data_dir))
     return found
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_scenario_that_comes_along_is_green_against_the_simulator(
     all_ran: dict[str, tuple[int, str]], name: str
@@ -61,7 +61,7 @@ def test_each_scenario_that_comes_along_is_green_against_the_simulator(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_their_sessions_are_whole_in_the_same_dataset_as_all_others(all_ran: dict[str, tuple[int, str]]) -> None:
     data_dir = Path(all_ran[""][1])
     ends = {worker: end(data_dir / "journal" / worker) for worker in workers(data_dir / "journal")}

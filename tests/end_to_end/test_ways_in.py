@@ -130,7 +130,7 @@ async def _relayed(here: World) -> None:
 
 
 async def _ended(relay: Relaying, sessions: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         while len(endings(relay)) < sessions:  # noqa: ASYNC110  # the journal is a file: nothing else to wait on
             await asyncio.sleep(0.02)
 
@@ -141,7 +141,7 @@ def _fold(data_dir: Path, sessions: int) -> None:
     work = threading.Thread(target=runner.run, args=(PipelineSettings(data_dir=data_dir),), kwargs={"stop": stop})
     work.start()
     try:
-        for _ in range(600):
+        for _ in range(1_200):
             try:
                 [(closed,)] = _asked(data_dir, "select count(*) from sessions where status = 'closed'")
             except Exception:  # noqa: BLE001  # there is no dataset yet

@@ -47,6 +47,7 @@ from tests.pipeline.sharing import events_origin
 
 ONE = session_id(1)
 ROOT = Path(__file__).parents[2]
+WITHIN_S = 120
 
 
 @pytest.fixture(params=["folder", "objects"])
@@ -377,7 +378,7 @@ def read(place: DatasetUrl, name: str) -> bytes | None:
 
 
 def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + WITHIN_S
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -390,7 +391,7 @@ def running(settings: PipelineSettings) -> Iterator[None]:
     thread = threading.Thread(target=runner.run, args=(settings, lambda _: ready.set(), stop))
     thread.start()
     try:
-        assert ready.wait(60)
+        assert ready.wait(WITHIN_S)
         yield
     finally:
         stop.set()

@@ -364,13 +364,13 @@ def test_processes_that_make_a_dataset_at_once_make_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_or_doubled_where_many_write_fight_merge_and_die(tmp_path: Path) -> None:
     many_at_work(tmp_path, total=400)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_or_doubled_on_an_object_store_either(s3_place: DatasetUrl) -> None:
     many_at_work(s3_place, total=100)
 
@@ -392,7 +392,7 @@ def many_at_work(dataset: Where, total: int) -> None:
             with process("write", dataset, 4, total) as mortal:
                 begin(mortal)
                 while position(reader, 4) < killed_at:
-                    assert mortal.poll() is None
+                    assert mortal.poll() in {None, 0}, "it may be done between two looks, but not have failed"
                 mortal.kill()
         heir = start("write", 4, total)
         begin(heir)
