@@ -256,11 +256,11 @@ def test_a_message_too_intricate_to_search_is_withheld_but_for_its_type() -> Non
 @pytest.mark.parametrize("filling", [b"\\n", b"sk-", b"ek_", b"***a", b"bearer ", b"key provided ", b'","'])
 def test_no_message_takes_long_to_search(filling: bytes) -> None:
     written = b'{"headers":1,"x":"api key ' + filling * (4_000_000 // len(filling)) + b'"}'
-    start = time.perf_counter()
+    start = time.process_time()  # what others do on this machine meanwhile is no matter of the search
 
     redact(written)
 
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 # The handshake
