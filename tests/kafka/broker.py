@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 HERE = Path(__file__).parent
 JARS = HERE.parent.parent / ".venv" / "kafka-jars"
 WITHIN_S = 600
-UP_WITHIN_S = 60
+UP_WITHIN_S = 120
 MISSING = (
     "no Kafka: the tests that need a broker will FAIL.\n"
     "They need Java 17 or newer, kcat, and Maven once to fetch the jars (Debian, Ubuntu: `sudo apt-get install "
@@ -52,7 +52,9 @@ class Broker:
     def __init__(self, folder: Path, certificate: Certificate | None = None) -> None:
         self._folder = folder
         self._certificate = certificate
-        self._port, self._controller = _free_port(), _free_port()
+        from bench.ports import free_port  # not above: `make test` runs this file alone, and then there is no `bench`
+
+        self._port, self._controller = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self._properties = folder / "server.properties"
@@ -96,11 +98,13 @@ class Broker:
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(60)
+            self._process.wait(UP_WITHIN_S)
             self._process = None
 
     def _java(self, *arguments: str) -> None:
-        done = subprocess.run([*_command(), *arguments], capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(
+            [*_command(), *arguments], capture_output=True, text=True, check=False, timeout=UP_WITHIN_S
+        )
         if done.returncode:
             raise NotThere(f"{arguments[0]}: {done.stdout}{done.stderr}")
 
@@ -190,11 +194,6 @@ def _command() -> list[str]:
         raise NotThere(MISSING)
     # A small heap is plenty for a test, and Kafka keeps its data in the page cache anyway.
     return [java, "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-cp", f"{JARS}/*"]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

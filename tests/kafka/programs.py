@@ -15,8 +15,9 @@ from typing import Any, Self
 from aiokafka.admin import AIOKafkaAdminClient
 
 from pipeline.dataset import Reader
+from tests.pipeline.builders import stored
 
-WITHIN_S = 90.0
+WITHIN_S = 180.0
 
 
 class Programs:
@@ -85,13 +86,13 @@ class Programs:
         process = self._running.pop(name)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)
+        process.wait(WITHIN_S)
 
     def stop(self, name: str) -> int:
         """SIGTERM; gives the exit code."""
         process = self._running.pop(name)
         process.terminate()
-        return process.wait(60)
+        return process.wait(WITHIN_S)
 
     def running(self, name: str) -> bool:
         return name in self._running and self._running[name].poll() is None
@@ -111,6 +112,12 @@ class Programs:
     def until(self, statement: str, expected: Any, within_s: float = WITHIN_S) -> None:
         """Wait until the statement's first value is that. Fails with what the programs said."""
         self.wait(lambda: self.asked(statement)[0][0] == expected, f"{statement} = {expected}", within_s)
+
+    def until_stored(self, expected: object) -> None:
+        """Wait until the dataset holds these rows: no table says that another is whole, since several sinks write."""
+        with contextlib.suppress(AssertionError):
+            self.wait(lambda: stored(self.data_dir / "dataset") == expected, "the rows that were expected")
+        assert stored(self.data_dir / "dataset") == expected
 
     def wait(self, over: Callable[[], bool], what: str, within_s: float = WITHIN_S) -> None:
         deadline = time.monotonic() + within_s

@@ -1,5 +1,6 @@
 """Simulated calls, through the real relay and a real SDK: Kafka's way gives the tables of one machine, row for row."""
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from calltape.up import free_port, port_open
+from bench.ports import free_port
+from calltape.up import port_open
 from pipeline.dataset import Reader
 from pipeline.dataset_schemas import DAMAGED_LINES, TABLES
 from tests.kafka.programs import Programs
@@ -29,9 +31,9 @@ def tables(dataset: Path) -> dict[str, list[dict[str, object]]]:
         reader.close()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_the_same_calls_give_identical_rows_in_every_table(programs: Programs, tmp_path: Path) -> None:
-    relay, simulator = free_port(0, "127.0.0.1"), free_port(0, "127.0.0.1")
+    relay, simulator = free_port(), free_port()
     programs.start("simulator", "simulate", "--port", str(simulator))
     programs.start(
         "ingest", "ingest", "--port", str(relay), "--upstream", f"ws://127.0.0.1:{simulator}", "--worker", "w1"
@@ -46,7 +48,7 @@ def test_the_same_calls_give_identical_rows_in_every_table(programs: Programs, t
         subprocess.Popen(command, env=programs.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(CALLERS)
     ]
-    assert [caller.wait(200) for caller in callers] == [0] * CALLERS
+    assert [caller.wait(400) for caller in callers] == [0] * CALLERS
     assert programs.stop("ingest") == 0
     programs.until("select count(*) from sessions where complete", CALLS)
     recorded = sum(path.read_bytes().count(b"\n") for path in (programs.data_dir / "journal" / "w1").glob("*.jsonl"))
@@ -60,7 +62,11 @@ def test_the_same_calls_give_identical_rows_in_every_table(programs: Programs, t
     alone.until("select count(*) from events", recorded)
     assert programs.stop("pipeline") == 0
 
-    ours, theirs = tables(programs.data_dir / "dataset"), tables(embedded / "dataset")
+    theirs = tables(embedded / "dataset")
+    # Either sink writes the tables of its own partitions, when it may: no table says that another is whole.
+    with contextlib.suppress(AssertionError):
+        programs.wait(lambda: tables(programs.data_dir / "dataset") == theirs, "the same rows")
+    ours = tables(programs.data_dir / "dataset")
     assert {name: len(rows) for name, rows in ours.items()} == {name: len(rows) for name, rows in theirs.items()}
     assert ours == theirs
     assert min(len(ours[name]) for name in ("turns", "interruptions", "tool_calls", "transcripts", "costs")) > 0
