@@ -113,7 +113,7 @@ def _done(found: Checked, line: Line, row: Line, costs: Sequence[Line]) -> None:
 
 
 def _rows(reader: Reader, table: str, where: str, value: str) -> list[Line]:
-    cursor = reader.cursor().execute(f"select * from {table} where {where}", [value])
+    cursor = reader.cursor().sql(f"select * from {table} where {where}", params=[value])
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -5,13 +5,13 @@ from typing import Final, Literal
 
 import msgspec
 import numpy as np
-from duckdb import DuckDBPyConnection
 
 from dashboard.bootstrap import Floats, Interval, Sums, Values, interval, median, median_draws, ratio, ratio_draws
 from dashboard.queries import comparison
 from dashboard.queries.asking import Scope
 from dashboard.queries.comparison import Side
 from dashboard.queries.latency import Cohort
+from pipeline.dataset_cursor import Cursor
 
 CALLS_MIN: Final = 20
 """Calls on each side for a verdict: with fewer, drawing them anew says too little of those that were not seen."""
@@ -70,7 +70,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
 
 
-def both(cursor: DuckDBPyConnection, a: Scope, b: Scope, cohort: Cohort) -> Comparison:
+def both(cursor: Cursor, a: Scope, b: Scope, cohort: Cohort) -> Comparison:
     """A question for the desk: both sides, asked and compared."""
     return compared(comparison.side(cursor, a, cohort), comparison.side(cursor, b, cohort))
 

@@ -101,7 +101,7 @@ _NONE = pa.table({})
 
 def _ask(reader: Reader, question: Question) -> tuple[str | None, pa.Table]:
     for attempt in range(ATTEMPTS):
-        cursor = reader.cursor()
+        cursor = reader.cursor().connection
         try:
             check(question.sql, tables(cursor), explaining=False)
             with _limited(cursor, question.within_s):

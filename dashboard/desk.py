@@ -7,9 +7,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import duckdb
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from pipeline.dataset import Reader
+from pipeline.dataset_cursor import Cursor
 from pipeline.dataset_store import Where
 
 P = ParamSpec("P")
@@ -47,7 +47,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A cursor, and the rows that it sees. There are never more than questions are asked at one time."""
 
-    cursor: DuckDBPyConnection
+    cursor: Cursor
     snapshot: int
 
 
@@ -61,20 +61,18 @@ class Desk:
         self._kept: dict[Hashable, Answer] = {}
         self._idle: list[Opened] = []
 
-    def ask(self, query: Callable[Concatenate[DuckDBPyConnection, P], T], *arguments: P.args, **named: P.kwargs) -> T:
+    def ask(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> T:
         """The answer to a query; a kept one while no row has changed since, and of a dear one a little longer."""
         return self._kept_or_fresh(Answer.holds, query, *arguments, **named)
 
-    def lately(
-        self, query: Callable[Concatenate[DuckDBPyConnection, P], T], *arguments: P.args, **named: P.kwargs
-    ) -> T:
+    def lately(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> T:
         """The same, but never older than LATELY_S, however dear: for what is looked at while it happens."""
         return self._kept_or_fresh(Answer.is_recent, query, *arguments, **named)
 
     def _kept_or_fresh(
         self,
         good: Callable[[Answer, int, float], bool],
-        query: Callable[Concatenate[DuckDBPyConnection, P], T],
+        query: Callable[Concatenate[Cursor, P], T],
         *arguments: P.args,
         **named: P.kwargs,
     ) -> T:
@@ -93,7 +91,7 @@ class Desk:
                 del self._kept[next(iter(self._kept))]
         return value
 
-    def fresh(self, query: Callable[Concatenate[DuckDBPyConnection, P], T], *arguments: P.args, **named: P.kwargs) -> T:
+    def fresh(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> T:
         """The answer without keeping it, for questions about the very moment."""
         try:
             return self._run(query, *arguments, **named)
@@ -101,7 +99,7 @@ class Desk:
             # A file was compacted away between looking it up and reading it; a new cursor knows its successor.
             return self._run(query, *arguments, **named)
 
-    def _run(self, query: Callable[Concatenate[DuckDBPyConnection, P], T], *arguments: P.args, **named: P.kwargs) -> T:
+    def _run(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> T:
         """Ask at a cursor that is at hand, if no row has changed since it was opened: opening one takes 7 ms."""
         snapshot = self.dataset.snapshot
         with self._lock:

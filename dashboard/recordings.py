@@ -12,14 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from duckdb import DuckDBPyConnection
-
 from dashboard.audio import WAV_HEADER_BYTES, Carried, Placed, placed
 from dashboard.desk import Desk
 from dashboard.formats import Formats
 from dashboard.queries import recording as queries
 from dashboard.queries import session as sessions
 from dashboard.sound import FRAME_BYTES, Sound
+from pipeline.dataset_cursor import Cursor
 from pipeline.domain import facts
 
 WAV_BYTES_MAX: Final = (1 << 32) - 1
@@ -101,7 +100,7 @@ class Recordings:
     def _audio(self, session_id: str, first: int, last: int) -> list[tuple[int, bytes]]:
         """A minute of a call is 4 MB."""
 
-        def taken(cursor: DuckDBPyConnection) -> list[tuple[int, bytes]]:
+        def taken(cursor: Cursor) -> list[tuple[int, bytes]]:
             return list(queries.audio(cursor, session_id, first, last))
 
         return self._desk.fresh(taken)

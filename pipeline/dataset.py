@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from pipeline import dataset_views as views
 from pipeline.archive import whole_message
+from pipeline.dataset_cursor import Cursor, TableFiles, table_files
 from pipeline.dataset_log import TableLog, sizes_of
 from pipeline.dataset_schemas import TABLES, date_of
 from pipeline.dataset_store import Where, at_once, open_store
@@ -67,6 +68,7 @@ class Reader:
         self._identity = identity(self.store)
         self._looked_at = -1.0
         self._snapshot = 0
+        self._files: dict[str, TableFiles] = {}
         self._variables: dict[str, list[str] | str] = {}
         self._connection = self._connect(memory_limit, threads)
 
@@ -81,14 +83,14 @@ class Reader:
             self._refresh()
             return self._snapshot
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
+    def cursor(self) -> Cursor:
         """A connection that sees the tables as they are now, and keeps seeing them so."""
         with self._refreshing:
             self._refresh()
-            variables = self._variables
-        cursor = self._connection.cursor()
-        self._bind(cursor, variables)
-        return cursor
+            files, variables = self._files, self._variables
+        connection = self._connection.cursor()
+        self._bind(connection, variables)
+        return Cursor(connection, files)
 
     def query(self, sql: str, parameters: Mapping[str, object] | Sequence[object] | None = None) -> pa.Table:
         """The answer as an Arrow table. Asks again where a file was cleaned away while a slow query read it."""
@@ -147,7 +149,7 @@ class Reader:
         changed = [name for name, is_new in zip(self._logs, news, strict=True) if is_new]
         if changed:
             self._snapshot += 1
-            self._variables = self._variables | {k: v for name in changed for k, v in self._files(name).items()}
+            self._found(changed)
             if self._remote is not None:
                 self._remote.sizes = sizes_of(self._logs.values())
         self._looked_at = time.monotonic()
@@ -157,18 +159,16 @@ class Reader:
             log.forget()
         self._looked_at = -1.0
         self._snapshot += 1
-        self._variables = {k: v for name in self._logs for k, v in self._files(name).items()}
+        self._found(self._logs)
 
-    def _files(self, name: str) -> dict[str, list[str] | str]:
-        # The empty file comes first: a list is never empty, and gives the columns even before the first row.
-        log = self._logs[name]
-        empty = str(_empty_files() / name / _EMPTY)
-        found = views.by_kind(log.table, log.in_order())
-        reach = views.reach(found[views.HOT])
-        return {
-            views.variable(log.table, kind): [empty, *(log.readable(file.path) for file in files)]
-            for kind, files in found.items()
-        } | {name: reach[end] for end, name in views.bounds(log.table).items()}
+    def _found(self, names: Iterable[str]) -> None:
+        """Take over which files these tables have. Those who hold what was there before keep it."""
+        files, variables = dict(self._files), dict(self._variables)
+        for name in names:
+            log = self._logs[name]
+            files[name] = table_files(log.table, log.in_order(), log.readable, str(_empty_files() / name / _EMPTY))
+            variables |= files[name].variables
+        self._files, self._variables = files, variables
 
     def _connect(self, memory_limit: str, threads: int | None) -> duckdb.DuckDBPyConnection:
         options: dict[str, Any] = {
@@ -183,7 +183,7 @@ class Reader:
         if self._remote is not None:
             connection.register_filesystem(self._remote)
         _run(connection, "set global TimeZone = 'UTC'")
-        self._variables = {k: v for name in self._logs for k, v in self._files(name).items()}
+        self._found(self._logs)
         self._bind(connection, self._variables)
         for statement in views.ALL:
             _run(connection, statement)

@@ -10,7 +10,7 @@ hot ones. So a query over a year dedupes only the last minutes.
 # The statements are put together from the names of our own schemas; values are bound.
 # ruff: noqa: S608
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from pipeline import quality_view, steering_view
@@ -54,16 +54,37 @@ def _overlap(one: DataFile, other: DataFile) -> bool:
 
 
 def view_of(table: Table) -> str:
-    """The statement that creates a table's view."""
-    rows = _latest(table) if table.versioned else _plain(table)
-    return f"create or replace view {table.name} as {rows}"
-
-
-def _files(table: Table, kind: str) -> str:
+    """The statement that creates a table's view, over whichever files its variables hold."""
     return (
-        f"read_parquet(getvariable('{variable(table, kind)}'), hive_partitioning = true, "
-        "hive_types = {'date': 'date', 'settled': 'boolean'})"
+        f"create or replace view {table.name} as {_rows(table, {kind: _variable_files(table, kind) for kind in KINDS})}"
     )
+
+
+def rows_of_days(table: Table, files: Mapping[str, Sequence[str]]) -> str:
+    """The same rows out of these files alone, by their kind: the select of what the files of some days hold.
+
+    A file costs a query its opening, also where it has no row to give, and so does a kind of which there is none: over
+    a month's files a view takes 110 ms for what the two of one day answer in 49. There must be one file at least.
+    """
+    return _rows(table, {kind: _literal_files(found) for kind, found in files.items() if found})
+
+
+def _rows(table: Table, sources: Mapping[str, str]) -> str:
+    parts = _latest(table, sources) if table.versioned else _plain(table, sources)
+    return _with_dollars(table, " union all ".join(parts))
+
+
+def _variable_files(table: Table, kind: str) -> str:
+    return _read(f"getvariable('{variable(table, kind)}')")
+
+
+def _literal_files(files: Iterable[str]) -> str:
+    quoted = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    return _read(f"[{quoted}]")
+
+
+def _read(files: str) -> str:
+    return f"read_parquet({files}, hive_partitioning = true, hive_types = {{'date': 'date', 'settled': 'boolean'}})"
 
 
 def bounds(table: Table) -> dict[str, str]:
@@ -82,35 +103,27 @@ def reach(hot: Iterable[DataFile]) -> dict[str, str]:
     }
 
 
-def _plain(table: Table) -> str:
-    columns = _columns(table)
-    return _with_dollars(
-        table,
-        f"select {columns} from {_files(table, SETTLED)} union all select {columns} from {_files(table, HOT)}",
-    )
+def _plain(table: Table, sources: Mapping[str, str]) -> list[str]:
+    return [f"select {_columns(table)} from {sources[kind]}" for kind in (SETTLED, HOT) if kind in sources]
 
 
-def _latest(table: Table) -> str:
+def _latest(table: Table, sources: Mapping[str, str]) -> list[str]:
     key, columns = ", ".join(_quoted(column) for column in table.key), _columns(table)
     first, last = (f"getvariable('{name}')" for name in bounds(table).values())
     # A common table for the hot rows would be materialised, and no column of any part be left out: counting the turns
     # of a day took 118 ms instead of 12. Rows of other sessions are told apart by their place in the order, not joined.
-    return _with_dollars(
-        table,
-        f"""
-        select {columns} from (
-            select {columns} from {_files(table, HOT)}
-            qualify row_number() over (partition by {key} order by version desc) = 1
-        )
-        union all
-        select {columns} from {_files(table, TOUCHED)} where session_id < {first} or session_id > {last}
-        union all
-        select {columns} from (select * from {_files(table, TOUCHED)} where session_id between {first} and {last})
-        anti join (select {key} from {_files(table, HOT)}) using ({key})
-        union all
-        select {columns} from {_files(table, SETTLED)}
-        """,
-    )
+    parts = []
+    if HOT in sources:
+        newest = f"qualify row_number() over (partition by {key} order by version desc) = 1"
+        parts.append(f"select {columns} from (select {columns} from {sources[HOT]} {newest})")
+    if TOUCHED in sources:
+        within = f"select * from {sources[TOUCHED]} where session_id between {first} and {last}"
+        newer = f"select {key} from {sources[HOT]}"
+        parts.append(f"select {columns} from {sources[TOUCHED]} where session_id < {first} or session_id > {last}")
+        parts.append(f"select {columns} from ({within}) anti join ({newer}) using ({key})")
+    if SETTLED in sources:
+        parts.append(f"select {columns} from {sources[SETTLED]}")
+    return parts
 
 
 def _columns(table: Table) -> str:

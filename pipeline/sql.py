@@ -39,7 +39,7 @@ def ask(place: Where, statement: str, form: str = "table", out: TextIO = sys.std
         raise SqlRefused(f"format {form!r}: choose one of {', '.join(FORMATS)}")
     reader = Reader(place)
     try:
-        show(reader.cursor(), statement, form, out)
+        show(reader.cursor().connection, statement, form, out)
     finally:
         reader.close()
 

@@ -113,7 +113,7 @@ class Conversation:
         self._typed.clear()
 
     def _answer(self, statement: str) -> None:
-        cursor = self._reader.cursor()
+        cursor = self._reader.cursor().connection
         try:
             show(cursor, statement, self._form, self._out)
         except SqlRefused as refusal:

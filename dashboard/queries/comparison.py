@@ -8,11 +8,11 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import pyarrow as pa
-from duckdb import DuckDBPyConnection
 
 from dashboard.bootstrap import Sums, Values
 from dashboard.queries.asking import Scope, ask_scoped, table_scoped
 from dashboard.queries.latency import Cohort
+from pipeline.dataset_cursor import Cursor
 
 CALLS_MAX: Final = 2000
 """Calls that are drawn from at most: those whose ids have the lowest hashes, which is as good as by lot."""
@@ -121,7 +121,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     """Of the calls in which everything has a price."""
 
 
-def side(cursor: DuckDBPyConnection, scope: Scope, cohort: Cohort) -> Side:
+def side(cursor: Cursor, scope: Scope, cohort: Cohort) -> Side:
     """The figures of a scope's calls, latencies being those of the cohort, and the calls to draw from."""
     named = msgspec.structs.asdict(cohort)
     [figures] = ask_scoped(cursor, Figures, scope, OF_COHORT + FIGURES, **named)

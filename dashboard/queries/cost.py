@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Final
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import Scope, ask_scoped
+from pipeline.dataset_cursor import Cursor
 from pipeline.domain.usage import TokenCounts
 
 
@@ -78,7 +78,7 @@ from scoped_costs group by all order by day, kind, model, billed_reason, metered
 """  # noqa: S608  # put together from our own names
 
 
-def tallies(cursor: DuckDBPyConnection, scope: Scope) -> list[Tally]:
+def tallies(cursor: Cursor, scope: Scope) -> list[Tally]:
     """Everything that was priced in the scope, a handful of rows for each day."""
     return ask_scoped(cursor, Tally, scope, TALLIES)
 
@@ -103,7 +103,7 @@ from lacking where reason is not null group by reason order by answers desc, rea
 """
 
 
-def left_out(cursor: DuckDBPyConnection, scope: Scope) -> list[LeftOut]:
+def left_out(cursor: Cursor, scope: Scope) -> list[LeftOut]:
     """By reason."""
     return ask_scoped(cursor, LeftOut, scope, LEFT_OUT)
 
@@ -129,7 +129,7 @@ from scope where status = 'closed'
 """
 
 
-def call_cost(cursor: DuckDBPyConnection, scope: Scope) -> CallCost:
+def call_cost(cursor: Cursor, scope: Scope) -> CallCost:
     """Of the calls that have ended."""
     [found] = ask_scoped(cursor, CallCost, scope, CALL_COST)
     return found
@@ -167,7 +167,7 @@ from scope
 """
 
 
-def dearest(cursor: DuckDBPyConnection, scope: Scope, *, order: str, limit: int = 20) -> list[DearCall]:
+def dearest(cursor: Cursor, scope: Scope, *, order: str, limit: int = 20) -> list[DearCall]:
     """The most expensive calls; `order` is a key of `ORDERS`."""
     return ask_scoped(
         cursor, DearCall, scope, f"{DEAREST} order by {ORDERS[order]}, session_id limit $limit", limit=limit

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import ask_session
+from pipeline.dataset_cursor import Cursor
 
 
 class EventLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +48,7 @@ COUNT = "select count(*) as count"
 PAGE = "order by seq limit $page_size offset $skip"
 
 
-def events(
-    cursor: DuckDBPyConnection, session_id: str, chosen: EventFilter, *, page_size: int, skip: int
-) -> list[EventLine]:
+def events(cursor: Cursor, session_id: str, chosen: EventFilter, *, page_size: int, skip: int) -> list[EventLine]:
     """A page of the events that the filter lets through, in the order in which they were seen."""
     sql = EVENTS + CHOSEN + PAGE
     named = msgspec.structs.asdict(chosen)
@@ -66,9 +64,7 @@ order by seq limit $at_most
 """
 
 
-def between(
-    cursor: DuckDBPyConnection, session_id: str, *, from_s: float, until_s: float, at_most: int
-) -> list[EventLine]:
+def between(cursor: Cursor, session_id: str, *, from_s: float, until_s: float, at_most: int) -> list[EventLine]:
     """The events between two moments of a call, without those that only carry audio."""
     found = {"from_s": from_s, "until_s": until_s, "at_most": at_most}
     return ask_session(cursor, EventLine, session_id, EVENTS + BETWEEN, **found)
@@ -80,7 +76,7 @@ where session_id = $session_id and date = $day and list_contains($numbers::bigin
 """
 
 
-def numbered(cursor: DuckDBPyConnection, session_id: str, numbers: Sequence[int]) -> list[EventLine]:
+def numbered(cursor: Cursor, session_id: str, numbers: Sequence[int]) -> list[EventLine]:
     """The events of these numbers."""
     return ask_session(cursor, EventLine, session_id, EVENTS + NUMBERED, numbers=tuple(numbers))
 
@@ -89,7 +85,7 @@ class Count(msgspec.Struct, frozen=True):
     count: int
 
 
-def count(cursor: DuckDBPyConnection, session_id: str, chosen: EventFilter) -> int:
+def count(cursor: Cursor, session_id: str, chosen: EventFilter) -> int:
     """How many events the filter lets through."""
     sql = COUNT + CHOSEN
     return ask_session(cursor, Count, session_id, sql, **msgspec.structs.asdict(chosen))[0].count
@@ -108,6 +104,6 @@ from events where session_id = $session_id and date = $day group by source, type
 """
 
 
-def types(cursor: DuckDBPyConnection, session_id: str) -> list[EventType]:
+def types(cursor: Cursor, session_id: str) -> list[EventType]:
     """Which types of events the call has, and how many of each."""
     return ask_session(cursor, EventType, session_id, TYPES)

@@ -3,9 +3,9 @@
 from typing import Final
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import FACETS, ask
+from pipeline.dataset_cursor import Cursor
 
 VALUES_MAX: Final = 200
 """Offered for one facet at most, the most frequent first; others can still be typed."""
@@ -33,7 +33,7 @@ order by facet, sessions desc, value
 """  # noqa: S608  # put together from our own expressions
 
 
-def values(cursor: DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
+def values(cursor: Cursor) -> dict[str, tuple[str, ...]]:
     """Of each facet the values that were ever recorded, the most frequent first. Empty where there is no call."""
     found: dict[str, list[str]] = {}
     for one in ask(cursor, FacetValue, VALUES):

@@ -6,9 +6,9 @@
 from datetime import datetime
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import FACETS, Scope, ask_scoped
+from pipeline.dataset_cursor import Cursor
 
 
 class ClassCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ from scoped_interruptions group by all order by bucket, name
 """
 
 
-def over_time(cursor: DuckDBPyConnection, scope: Scope, bucket_s: int) -> list[ClassCount]:
+def over_time(cursor: Cursor, scope: Scope, bucket_s: int) -> list[ClassCount]:
     return ask_scoped(cursor, ClassCount, scope, OVER_TIME, bucket_s=bucket_s)
 
 
@@ -45,7 +45,7 @@ from (
 """
 
 
-def time_to_yield(cursor: DuckDBPyConnection, scope: Scope, *, bin_ms: int) -> list[YieldBin]:
+def time_to_yield(cursor: Cursor, scope: Scope, *, bin_ms: int) -> list[YieldBin]:
     """How long the agent went on talking once the user had begun, of the times that it yielded."""
     return ask_scoped(cursor, YieldBin, scope, YIELD, bin_ms=bin_ms)
 
@@ -82,7 +82,7 @@ ORDERS = {
 
 
 def listed(
-    cursor: DuckDBPyConnection, scope: Scope, *, classes: tuple[str, ...] = (), order: str = "newest", limit: int = 100
+    cursor: Cursor, scope: Scope, *, classes: tuple[str, ...] = (), order: str = "newest", limit: int = 100
 ) -> list[Cut]:
     """Interruptions one by one. No class given means all; `order` is a key of `ORDERS`."""
     sql = f"{LISTED} order by {ORDERS[order]}, session_id, seq limit $limit"
@@ -100,7 +100,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     false_per_100_turns: float | None
 
 
-def by_facet(cursor: DuckDBPyConnection, scope: Scope, facet: str) -> list[Rate]:
+def by_facet(cursor: Cursor, scope: Scope, facet: str) -> list[Rate]:
     """The rate of interruptions for each value of a facet (a key of `FACETS`), the most turns first."""
     sql = f"""
     , told as (select session_id, {FACETS[facet]} as value from scope),

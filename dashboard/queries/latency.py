@@ -6,10 +6,10 @@
 from datetime import datetime
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import FACETS, Scope, ask_scoped
 from dashboard.queries.percentiles import percentile, ranked
+from pipeline.dataset_cursor import Cursor
 
 MEASURES = ("perceived", "wire")
 
@@ -74,7 +74,7 @@ order by input_kind = 'speech' desc, perceived desc, wire desc, input_kind, spee
 """
 
 
-def cohorts(cursor: DuckDBPyConnection, scope: Scope) -> list[CohortLatency]:
+def cohorts(cursor: Cursor, scope: Scope) -> list[CohortLatency]:
     """Every cohort that was measured; speech first, the largest before the smaller."""
     return ask_scoped(cursor, CohortLatency, scope, COHORTS)
 
@@ -99,7 +99,7 @@ group by all order by measure, turns desc, input_kind, reason
 """
 
 
-def not_measured(cursor: DuckDBPyConnection, scope: Scope) -> list[NotMeasured]:
+def not_measured(cursor: Cursor, scope: Scope) -> list[NotMeasured]:
     """Turns without a latency, by the reason that stands beside the NULL."""
     return ask_scoped(cursor, NotMeasured, scope, NOT_MEASURED)
 
@@ -140,9 +140,7 @@ from (
 """
 
 
-def over_time(
-    cursor: DuckDBPyConnection, scope: Scope, cohort: Cohort, measure: str, bucket_s: int
-) -> list[LatencyPoint]:
+def over_time(cursor: Cursor, scope: Scope, cohort: Cohort, measure: str, bucket_s: int) -> list[LatencyPoint]:
     sql = OF_COHORT + OVER_TIME
     return ask_scoped(
         cursor, LatencyPoint, scope, sql, measure=measure, bucket_s=bucket_s, **msgspec.structs.asdict(cohort)
@@ -168,7 +166,7 @@ group by bin order by bin
 
 
 def distribution(
-    cursor: DuckDBPyConnection, scope: Scope, cohort: Cohort, measure: str, *, bin_ms: int, bins: int
+    cursor: Cursor, scope: Scope, cohort: Cohort, measure: str, *, bin_ms: int, bins: int
 ) -> list[LatencyBin]:
     """How many turns had which latency; bins without turns are left out."""
     sql = OF_COHORT + DISTRIBUTION
@@ -187,7 +185,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float | None
 
 
-def by_facet(cursor: DuckDBPyConnection, scope: Scope, cohort: Cohort, measure: str, facet: str) -> list[Share]:
+def by_facet(cursor: Cursor, scope: Scope, cohort: Cohort, measure: str, facet: str) -> list[Share]:
     """The cohort's latency for each value of a facet (a key of `FACETS`), the most turns first."""
     sql = f"""{OF_COHORT}
     , told as (select session_id, {FACETS[facet]} as value from scope),

@@ -5,9 +5,9 @@ from datetime import date, datetime
 from typing import Final
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
-from dashboard.queries.asking import ask, by_facets
+from dashboard.queries.asking import ask_since, by_facets
+from pipeline.dataset_cursor import Cursor
 
 SHOWN_MAX: Final = 1_000
 """As many calls as are looked at; the youngest. The page says when there are more."""
@@ -46,10 +46,10 @@ order by opened_at desc, session_id limit $shown_max
 """
 
 
-def open_calls(cursor: DuckDBPyConnection, /, first_day: date, **facets: tuple[str, ...]) -> list[OpenCall]:
+def open_calls(cursor: Cursor, /, first_day: date, **facets: tuple[str, ...]) -> list[OpenCall]:
     """Calls that opened on that UTC day or later, the youngest first; of a facet that is given, with such a value."""
     sql = OPEN.format(facets=by_facets(facets))
-    return ask(cursor, OpenCall, sql, first_day=first_day, shown_max=SHOWN_MAX, **facets)
+    return ask_since(cursor, OpenCall, first_day, sql, shown_max=SHOWN_MAX, **facets)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,12 +133,12 @@ from chosen left join of_turns using (session_id) left join answers using (sessi
 """
 
 
-def standings(cursor: DuckDBPyConnection, session_ids: Sequence[str], first_day: date) -> list[Standing]:
+def standings(cursor: Cursor, session_ids: Sequence[str], first_day: date) -> list[Standing]:
     """How these calls stand, in no order; they opened on that day or later."""
     if not session_ids:
         return []
     # Ids begin with the time: the oldest and the youngest say which files can be passed over.
-    return ask(
-        cursor, Standing, STANDING, session_ids=tuple(session_ids), first_day=first_day,
+    return ask_since(
+        cursor, Standing, first_day, STANDING, session_ids=tuple(session_ids),
         first_id=min(session_ids), last_id=max(session_ids),
     )  # fmt: skip

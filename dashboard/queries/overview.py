@@ -3,9 +3,9 @@
 from datetime import datetime
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import Scope, ask_scoped
+from pipeline.dataset_cursor import Cursor
 
 
 class Headline(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +72,7 @@ from (
 """
 
 
-def headline(cursor: DuckDBPyConnection, scope: Scope) -> Headline:
+def headline(cursor: Cursor, scope: Scope) -> Headline:
     [found] = ask_scoped(cursor, Headline, scope, HEADLINE)
     return found
 
@@ -91,7 +91,7 @@ from scope
 """
 
 
-def extent(cursor: DuckDBPyConnection, scope: Scope) -> Extent:
+def extent(cursor: Cursor, scope: Scope) -> Extent:
     [found] = ask_scoped(cursor, Extent, scope, EXTENT)
     return found
 
@@ -127,7 +127,7 @@ group by classes.place, classes.class order by classes.place
 """
 
 
-def interruptions(cursor: DuckDBPyConnection, scope: Scope) -> list[InterruptionClass]:
+def interruptions(cursor: Cursor, scope: Scope) -> list[InterruptionClass]:
     return ask_scoped(cursor, InterruptionClass, scope, INTERRUPTIONS)
 
 
@@ -153,7 +153,7 @@ order by bucket, basis desc
 """
 
 
-def money_over_time(cursor: DuckDBPyConnection, scope: Scope, bucket_s: int) -> list[MoneyBucket]:
+def money_over_time(cursor: Cursor, scope: Scope, bucket_s: int) -> list[MoneyBucket]:
     return ask_scoped(cursor, MoneyBucket, scope, MONEY_OVER_TIME, bucket_s=bucket_s)
 
 
@@ -187,7 +187,7 @@ group by call_time.model order by metered_usd desc, model
 """
 
 
-def money_by_model(cursor: DuckDBPyConnection, scope: Scope) -> list[ModelMoney]:
+def money_by_model(cursor: Cursor, scope: Scope) -> list[ModelMoney]:
     return ask_scoped(cursor, ModelMoney, scope, MONEY_BY_MODEL)
 
 
@@ -208,7 +208,7 @@ from scoped_session_errors group by kind, code order by count desc, last_at desc
 """
 
 
-def errors(cursor: DuckDBPyConnection, scope: Scope) -> list[ErrorKind]:
+def errors(cursor: Cursor, scope: Scope) -> list[ErrorKind]:
     return ask_scoped(cursor, ErrorKind, scope, ERRORS)
 
 
@@ -227,6 +227,6 @@ group by reason order by sessions desc, reason
 """
 
 
-def incomplete(cursor: DuckDBPyConnection, scope: Scope) -> list[Incomplete]:
+def incomplete(cursor: Cursor, scope: Scope) -> list[Incomplete]:
     """Closed calls whose log is not whole, by reason."""
     return ask_scoped(cursor, Incomplete, scope, INCOMPLETE)

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import TIMES, Scope, ask_scoped
+from pipeline.dataset_cursor import Cursor
 from pipeline.dataset_schemas import FACTS, Table
 
 REASON: Final = "_reason"
@@ -69,7 +69,7 @@ def _missing(one: Quantity) -> str:
 MISSING = " union all ".join(_missing(one) for one in quantities()) + " order by rows desc, quantity, reason"
 
 
-def missing(cursor: DuckDBPyConnection, scope: Scope) -> list[Missing]:
+def missing(cursor: Cursor, scope: Scope) -> list[Missing]:
     """Everything that could not be measured or priced, and why; the most frequent first."""
     return ask_scoped(cursor, Missing, scope, MISSING)
 
@@ -92,7 +92,7 @@ from scoped_gaps group by 1 order by events desc, reason
 """
 
 
-def holes(cursor: DuckDBPyConnection, scope: Scope) -> list[Hole]:
+def holes(cursor: Cursor, scope: Scope) -> list[Hole]:
     return ask_scoped(cursor, Hole, scope, HOLES)
 
 
@@ -116,7 +116,7 @@ group by all order by things desc, kind, model, reason
 """
 
 
-def unpriced(cursor: DuckDBPyConnection, scope: Scope) -> list[Unpriced]:
+def unpriced(cursor: Cursor, scope: Scope) -> list[Unpriced]:
     return ask_scoped(cursor, Unpriced, scope, UNPRICED)
 
 
@@ -140,7 +140,7 @@ from told group by type order by events desc, type limit 100
 """
 
 
-def unknown_types(cursor: DuckDBPyConnection, scope: Scope) -> list[UnknownType]:
+def unknown_types(cursor: Cursor, scope: Scope) -> list[UnknownType]:
     return ask_scoped(cursor, UnknownType, scope, UNKNOWN_TYPES)
 
 
@@ -161,6 +161,6 @@ group by worker order by lines desc, worker
 """
 
 
-def damaged_lines(cursor: DuckDBPyConnection, scope: Scope) -> list[DamagedLine]:
+def damaged_lines(cursor: Cursor, scope: Scope) -> list[DamagedLine]:
     """By worker; a damaged line belongs to no session that is known, so the facets don't narrow it."""
     return ask_scoped(cursor, DamagedLine, msgspec.structs.replace(scope, **dict.fromkeys(scope.facets, ())), DAMAGED)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import msgspec
 import pyarrow as pa
-from duckdb import DuckDBPyConnection
 
 from dashboard.formats import Asked, InForce
 from dashboard.queries.asking import ask_session, day_of
+from pipeline.dataset_cursor import Cursor
 from pipeline.domain import facts
 from pipeline.domain.config import asked_input_format
 from pipeline.domain.lenient import undecoded
@@ -33,7 +33,7 @@ from event_audio where session_id = $session_id and date = $day order by seq
 """
 
 
-def carried(cursor: DuckDBPyConnection, session_id: str) -> list[AudioEvent]:
+def carried(cursor: Cursor, session_id: str) -> list[AudioEvent]:
     """The events of a call that carry audio, in the order in which they were seen."""
     return ask_session(cursor, AudioEvent, session_id, CARRIED)
 
@@ -44,7 +44,7 @@ where session_id = $session_id and date = $day and seq between $first and $last
 """
 
 
-def audio(cursor: DuckDBPyConnection, session_id: str, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+def audio(cursor: Cursor, session_id: str, first: int, last: int) -> Iterator[tuple[int, bytes]]:
     """`seq` and audio of the events from one to another, in no order, a few at a time: an hour of a call is 250 MB."""
     asked = {"session_id": session_id, "day": day_of(session_id), "first": first, "last": last}
     batches: pa.RecordBatchReader = cursor.sql(AUDIO, params=asked).to_arrow_reader(AUDIO_ROWS_AT_A_TIME)
@@ -58,7 +58,7 @@ where session_id = $session_id and date = $day order by seq
 """
 
 
-def formats(cursor: DuckDBPyConnection, session_id: str) -> list[InForce]:
+def formats(cursor: Cursor, session_id: str) -> list[InForce]:
     """The formats of a call's audio, by the event that put them into force."""
     return ask_session(cursor, InForce, session_id, FORMATS)
 
@@ -79,7 +79,7 @@ class _Update(msgspec.Struct, frozen=True):
     data: str | None
 
 
-def asked_formats(cursor: DuckDBPyConnection, session_id: str) -> list[Asked]:
+def asked_formats(cursor: Cursor, session_id: str) -> list[Asked]:
     """The input formats that the client asked for."""
     found = []
     for update in ask_session(cursor, _Update, session_id, ASKED):
@@ -98,7 +98,7 @@ class _Begun(msgspec.Struct, frozen=True):
 BEGUN = "select response_id, seq from responses where session_id = $session_id and date = $day"
 
 
-def begun(cursor: DuckDBPyConnection, session_id: str) -> dict[str, int]:
+def begun(cursor: Cursor, session_id: str) -> dict[str, int]:
     """At which `seq` each answer was created."""
     return {found.response_id: found.seq for found in ask_session(cursor, _Begun, session_id, BEGUN)}
 
@@ -114,6 +114,6 @@ where session_id = $session_id and date = $day and heard_basis is not null and u
 """
 
 
-def heard(cursor: DuckDBPyConnection, session_id: str) -> dict[str, float]:
+def heard(cursor: Cursor, session_id: str) -> dict[str, float]:
     """Of each answer that was cut off, how much was heard."""
     return {found.response_id: found.heard_ms for found in ask_session(cursor, Heard, session_id, HEARD)}

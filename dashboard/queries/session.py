@@ -3,15 +3,15 @@
 from typing import Any, Final
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import ask_session, day_of
+from pipeline.dataset_cursor import Cursor
 from pipeline.domain import facts
 
 SESSION = "select * from sessions where session_id = $session_id and date = $day"
 
 
-def session(cursor: DuckDBPyConnection, session_id: str) -> facts.Session | None:
+def session(cursor: Cursor, session_id: str) -> facts.Session | None:
     """The call's own row, or None where no such call was recorded."""
     return next(iter(ask_session(cursor, facts.Session, session_id, SESSION)), None)
 
@@ -45,7 +45,7 @@ left join costs on costs.session_id = $session_id and costs.date = $day
 """
 
 
-def figures(cursor: DuckDBPyConnection, session_id: str) -> Figures:
+def figures(cursor: Cursor, session_id: str) -> Figures:
     [found] = ask_session(cursor, Figures, session_id, FIGURES)
     return found
 
@@ -76,56 +76,56 @@ order by input_kind = 'speech' desc, perceived desc, wire desc, input_kind, spee
 """
 
 
-def waits(cursor: DuckDBPyConnection, session_id: str) -> list[Waits]:
+def waits(cursor: Cursor, session_id: str) -> list[Waits]:
     return ask_session(cursor, Waits, session_id, WAITS)
 
 
 TURNS = "select * from turns where session_id = $session_id and date = $day order by turn_index"
 
 
-def turns(cursor: DuckDBPyConnection, session_id: str) -> list[facts.Turn]:
+def turns(cursor: Cursor, session_id: str) -> list[facts.Turn]:
     return ask_session(cursor, facts.Turn, session_id, TURNS)
 
 
 RESPONSES = "select * from responses where session_id = $session_id and date = $day order by created_elapsed_ms, seq"
 
 
-def responses(cursor: DuckDBPyConnection, session_id: str) -> list[facts.Response]:
+def responses(cursor: Cursor, session_id: str) -> list[facts.Response]:
     return ask_session(cursor, facts.Response, session_id, RESPONSES)
 
 
 INTERRUPTIONS = "select * from interruptions where session_id = $session_id and date = $day order by elapsed_ms, seq"
 
 
-def interruptions(cursor: DuckDBPyConnection, session_id: str) -> list[facts.Interruption]:
+def interruptions(cursor: Cursor, session_id: str) -> list[facts.Interruption]:
     return ask_session(cursor, facts.Interruption, session_id, INTERRUPTIONS)
 
 
 TOOL_CALLS = "select * from tool_calls where session_id = $session_id and date = $day order by seq"
 
 
-def tool_calls(cursor: DuckDBPyConnection, session_id: str) -> list[facts.ToolCall]:
+def tool_calls(cursor: Cursor, session_id: str) -> list[facts.ToolCall]:
     return ask_session(cursor, facts.ToolCall, session_id, TOOL_CALLS)
 
 
 ERRORS = "select * from session_errors where session_id = $session_id and date = $day order by seq"
 
 
-def errors(cursor: DuckDBPyConnection, session_id: str) -> list[facts.SessionError]:
+def errors(cursor: Cursor, session_id: str) -> list[facts.SessionError]:
     return ask_session(cursor, facts.SessionError, session_id, ERRORS)
 
 
 GAPS = "select * from gaps where session_id = $session_id and date = $day order by seq"
 
 
-def gaps(cursor: DuckDBPyConnection, session_id: str) -> list[facts.Gap]:
+def gaps(cursor: Cursor, session_id: str) -> list[facts.Gap]:
     return ask_session(cursor, facts.Gap, session_id, GAPS)
 
 
 CONFIG = "select * from config_changes where session_id = $session_id and date = $day order by seq"
 
 
-def config_changes(cursor: DuckDBPyConnection, session_id: str) -> list[facts.ConfigChange]:
+def config_changes(cursor: Cursor, session_id: str) -> list[facts.ConfigChange]:
     return ask_session(cursor, facts.ConfigChange, session_id, CONFIG)
 
 
@@ -139,7 +139,7 @@ class _Seq(msgspec.Struct, frozen=True):
     seq: int
 
 
-def response_cost(cursor: DuckDBPyConnection, session_id: str, response_id: str) -> int | None:
+def response_cost(cursor: Cursor, session_id: str, response_id: str) -> int | None:
     """The `seq` of what an answer cost; None where it has no cost yet."""
     found = ask_session(cursor, _Seq, session_id, RESPONSE_COST, response_id=response_id)
     return found[0].seq if found else None
@@ -149,9 +149,7 @@ EXPLAINED: Final = {"turn": ("turns", "turn_index"), "interruption": ("interrupt
 """The table and the key of what can be explained."""
 
 
-def explained_row(
-    cursor: DuckDBPyConnection, session_id: str, kind: str, key: int, of: str | None = None
-) -> dict[str, Any] | None:
+def explained_row(cursor: Cursor, session_id: str, kind: str, key: int, of: str | None = None) -> dict[str, Any] | None:
     """The row of which an explanation speaks, by column; of two costs at one `seq` the one of that kind."""
     table, name = EXPLAINED[kind]
     which = " and kind = $kind" if of is not None else ""
@@ -199,7 +197,7 @@ from costs where session_id = $session_id and date = $day order by seq, kind
 """
 
 
-def costs(cursor: DuckDBPyConnection, session_id: str) -> list[CostLine]:
+def costs(cursor: Cursor, session_id: str) -> list[CostLine]:
     """Everything that was priced, in the order in which it happened."""
     return ask_session(cursor, CostLine, session_id, COSTS)
 
@@ -221,5 +219,5 @@ from costs where session_id = $session_id and date = $day group by kind order by
 """
 
 
-def costs_by_kind(cursor: DuckDBPyConnection, session_id: str) -> list[CostLine]:
+def costs_by_kind(cursor: Cursor, session_id: str) -> list[CostLine]:
     return ask_session(cursor, CostLine, session_id, COSTS_BY_KIND)

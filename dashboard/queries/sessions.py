@@ -8,9 +8,9 @@ from typing import Final
 
 import msgspec
 import pyarrow as pa
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import Parameter, Scope, ask_scoped, days, table_scoped
+from pipeline.dataset_cursor import Cursor
 
 
 class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,15 +136,13 @@ def _listed(scope: Scope, found: Found) -> str:
     )
 
 
-def recent(
-    cursor: DuckDBPyConnection, scope: Scope, *, found: Found = EVERY, page_size: int, skip: int
-) -> list[SessionLine]:
+def recent(cursor: Cursor, scope: Scope, *, found: Found = EVERY, page_size: int, skip: int) -> list[SessionLine]:
     """A page of the calls that are found, in their order."""
     named = _named(found)
     return ask_scoped(cursor, SessionLine, scope, _listed(scope, found), page_size=page_size, skip=skip, **named)
 
 
-def exported(cursor: DuckDBPyConnection, scope: Scope, *, found: Found = EVERY, limit: int) -> pa.Table:
+def exported(cursor: Cursor, scope: Scope, *, found: Found = EVERY, limit: int) -> pa.Table:
     """The same, all columns as the list has them, as an Arrow table of at most `limit` rows."""
     return table_scoped(cursor, scope, _listed(scope, found), page_size=limit, skip=0, **_named(found))
 
@@ -157,7 +155,7 @@ class Count(msgspec.Struct, frozen=True):
     count: int
 
 
-def count(cursor: DuckDBPyConnection, scope: Scope, *, found: Found = EVERY) -> int:
+def count(cursor: Cursor, scope: Scope, *, found: Found = EVERY) -> int:
     """How many calls are found."""
     sql = _chosen(scope, found) + " select count(*) as count from chosen"
     return ask_scoped(cursor, Count, scope, sql, **_named(found))[0].count

@@ -1,9 +1,9 @@
 """What happened when in one call, on one axis: the pieces of the waterfall and the talk in its order."""
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import ask_session
+from pipeline.dataset_cursor import Cursor
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ order by start_s, end_s, lane, label
 """
 
 
-def pieces(cursor: DuckDBPyConnection, session_id: str) -> list[Piece]:
+def pieces(cursor: Cursor, session_id: str) -> list[Piece]:
     """Every piece of the waterfall, by time. What the log does not say the beginning or end of is left out."""
     return ask_session(cursor, Piece, session_id, PIECES)
 
@@ -138,6 +138,6 @@ from said order by at_ms, place, text
 """
 
 
-def talk(cursor: DuckDBPyConnection, session_id: str) -> list[Spoken]:
+def talk(cursor: Cursor, session_id: str) -> list[Spoken]:
     """The call as it was talked: what the user said stands where it was said, not where its transcript came in."""
     return ask_session(cursor, Spoken, session_id, TALK)

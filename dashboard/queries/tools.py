@@ -3,9 +3,9 @@
 from datetime import datetime
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import Scope, ask_scoped
+from pipeline.dataset_cursor import Cursor
 
 
 class ToolLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ from scoped_tool_calls group by tool order by total_wait_s desc, calls desc, too
 """
 
 
-def by_tool(cursor: DuckDBPyConnection, scope: Scope) -> list[ToolLine]:
+def by_tool(cursor: Cursor, scope: Scope) -> list[ToolLine]:
     """Every tool, the one that was waited for longest in all first."""
     return ask_scoped(cursor, ToolLine, scope, BY_TOOL)
 
@@ -71,9 +71,7 @@ order by tool_wait_ms desc nulls last, "at" desc, session_id limit $limit
 """
 
 
-def uses(
-    cursor: DuckDBPyConnection, scope: Scope, *, tool: str = "", failed: bool = False, limit: int = 100
-) -> list[ToolUse]:
+def uses(cursor: Cursor, scope: Scope, *, tool: str = "", failed: bool = False, limit: int = 100) -> list[ToolUse]:
     """Calls of one tool, or of all, the longest wait first; perhaps only those that were not answered."""
     return ask_scoped(cursor, ToolUse, scope, USES, tool=tool, failed=failed, limit=limit)
 
@@ -98,6 +96,6 @@ order by bucket, percentile
 """
 
 
-def over_time(cursor: DuckDBPyConnection, scope: Scope, bucket_s: int, *, tool: str = "") -> list[ToolPoint]:
+def over_time(cursor: Cursor, scope: Scope, bucket_s: int, *, tool: str = "") -> list[ToolPoint]:
     """How long one tool, or all, made callers wait, by stretch of time."""
     return ask_scoped(cursor, ToolPoint, scope, OVER_TIME, bucket_s=bucket_s, tool=tool)

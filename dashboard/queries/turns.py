@@ -6,11 +6,11 @@
 from datetime import datetime
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import Scope, ask_scoped
 from dashboard.queries.latency import OF_COHORT, Cohort
 from dashboard.queries.percentiles import percentile, ranked
+from pipeline.dataset_cursor import Cursor
 
 
 class TurnLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ order by latency_ms desc, session_id, turn_index limit $limit
 
 
 def slowest(
-    cursor: DuckDBPyConnection,
+    cursor: Cursor,
     scope: Scope,
     cohort: Cohort,
     measure: str,
@@ -91,6 +91,6 @@ order by list_position({list(STAGES)!r}, stage)
 """
 
 
-def stages(cursor: DuckDBPyConnection, scope: Scope) -> list[Stage]:
+def stages(cursor: Cursor, scope: Scope) -> list[Stage]:
     """What waits are made of. The parts of one turn add up; their percentiles do not."""
     return ask_scoped(cursor, Stage, scope, STAGES_SQL)

@@ -4,9 +4,9 @@ from datetime import date
 from typing import Final
 
 import msgspec
-from duckdb import DuckDBPyConnection
 
 from dashboard.queries.asking import Scope, ask_scoped
+from pipeline.dataset_cursor import Cursor
 from pipeline.domain.audio import NS_PER_MS
 from pipeline.domain.faults import NS_PER_AUDIO_TOKEN
 
@@ -32,7 +32,7 @@ group by all order by turns desc, ended_by, silence_ms, metered
 """
 
 
-def silences(cursor: DuckDBPyConnection, scope: Scope) -> list[Silence]:
+def silences(cursor: Cursor, scope: Scope) -> list[Silence]:
     """By what the turns in which the user spoke were ended, and after what silence."""
     return ask_scoped(cursor, Silence, scope, SILENCES)
 
@@ -84,6 +84,6 @@ from met group by all order by day, model, truncated, known
 """  # noqa: S608  # a number of our own
 
 
-def unheard(cursor: DuckDBPyConnection, scope: Scope) -> list[Unheard]:
+def unheard(cursor: Cursor, scope: Scope) -> list[Unheard]:
     """Answers that the agent gave up with something of them unheard."""
     return ask_scoped(cursor, Unheard, scope, UNHEARD)

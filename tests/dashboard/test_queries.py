@@ -481,7 +481,7 @@ def test_each_facet_filters_sessions_and_what_happened_in_them(facet: str, tmp_p
     found = desk.ask(overview.headline, msgspec.structs.replace(ALL, **{facet: (wanted,)}))
     every = desk.ask(overview.headline, ALL)
 
-    [expected] = desk.dataset.cursor().execute(
+    [expected] = desk.dataset.cursor().sql(
         f"select count(*), sum(turns) from sessions where {FACETS[facet]} = $1", [wanted]
     ).fetchall()  # fmt: skip
     assert (found.sessions, found.turns) == expected
@@ -508,7 +508,7 @@ def _call_with(place: int) -> Call:
 def test_a_counted_percentile_is_that_of_the_sorted_whole_milliseconds(desk: Desk, share: str) -> None:
     [found] = desk.ask(latency.cohorts, ALL)
 
-    [row] = desk.dataset.cursor().execute(
+    [row] = desk.dataset.cursor().sql(
         "select quantile_cont(round(perceived_latency_ms), $1), quantile_cont(round(wire_latency_ms), $1) from turns",
         [SHARES[share]],
     ).fetchall()  # fmt: skip

@@ -152,7 +152,7 @@ def test_names_are_completed(dataset: Path) -> None:
 
 
 def test_a_query_can_be_interrupted(dataset: Path) -> None:
-    cursor = Reader(dataset).cursor()
+    cursor = Reader(dataset).cursor().connection
     timer = threading.Timer(0.3, cursor.interrupt)
     timer.start()
 
