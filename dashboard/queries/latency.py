@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from dashboard.queries.asking import FACETS, Scope, ask_scoped
-from dashboard.queries.percentiles import percentile, ranked
+from dashboard.queries.percentiles import SHARES, each, percentiles
 from pipeline.dataset_cursor import Cursor
 
 MEASURES = ("perceived", "wire")
@@ -45,31 +45,16 @@ class CohortLatency(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _counted(measure: str) -> str:
-    return f"""
-        select '{measure}' as measure, input_kind, speech_ended_by,
-            coalesce(latency_basis, 'unknown') as latency_basis, round({measure}_latency_ms)::integer as ms,
-            count(*) as n
-        from scoped_turns where {measure}_latency_ms is not null group by all
-    """
-
-
-def _of(measure: str) -> str:
-    names = ("p50", "p90", "p99")
-    given = [f"max({name}) filter (where measure = '{measure}') as {measure}_{name}_ms" for name in names]
-    return ", ".join([f"coalesce(max(total) filter (where measure = '{measure}'), 0)::bigint as {measure}", *given])
-
-
+# One scan for both measures.
 COHORTS = f"""
-, counted as ({" union all ".join(_counted(measure) for measure in MEASURES)}),
-ranked as ({ranked("counted", "measure, input_kind, speech_ended_by, latency_basis")}),
-quantiles as (
-    select measure, input_kind, speech_ended_by, latency_basis, any_value(total) as total,
-        {percentile("p50")} as p50, {percentile("p90")} as p90, {percentile("p99")} as p99
-    from ranked group by all
+select input_kind, speech_ended_by, latency_basis, perceived, {each("perceived_ms", "perceived_{}_ms")},
+    wire, {each("wire_ms", "wire_{}_ms")}
+from (
+    select input_kind, speech_ended_by, coalesce(latency_basis, 'unknown') as latency_basis,
+        count(perceived_latency_ms) as perceived, {percentiles("perceived_latency_ms")} as perceived_ms,
+        count(wire_latency_ms) as wire, {percentiles("wire_latency_ms")} as wire_ms
+    from scoped_turns where perceived_latency_ms is not null or wire_latency_ms is not null group by all
 )
-select input_kind, speech_ended_by, latency_basis, {_of("perceived")}, {_of("wire")}
-from quantiles group by input_kind, speech_ended_by, latency_basis
 order by input_kind = 'speech' desc, perceived desc, wire desc, input_kind, speech_ended_by, latency_basis
 """
 
@@ -114,37 +99,36 @@ class LatencyPoint(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float
 
 
-OF_COHORT = """
-, measured as (
-    select *, case $measure when 'perceived' then perceived_latency_ms else wire_latency_ms end as latency_ms
-    from scoped_turns
-    where input_kind = $input_kind and speech_ended_by is not distinct from $speech_ended_by::varchar
-        and coalesce(latency_basis, 'unknown') = $latency_basis
-        and case $measure when 'perceived' then perceived_latency_ms else wire_latency_ms end is not null
-)
-"""
+def of_cohort(measure: str) -> str:
+    """The table `measured` for what goes on from it: the cohort's turns with the measure as `latency_ms`."""
+    assert measure in MEASURES
+    return f"""
+    , measured as (
+        select *, {measure}_latency_ms as latency_ms from scoped_turns
+        where input_kind = $input_kind and speech_ended_by is not distinct from $speech_ended_by::varchar
+            and coalesce(latency_basis, 'unknown') = $latency_basis and {measure}_latency_ms is not null
+    )
+    """
+
 
 OVER_TIME = f"""
-, counted as (
-    select time_bucket(to_seconds($bucket_s), opened_at) as bucket, round(latency_ms)::integer as ms, count(*) as n
-    from measured group by all
-), ranked as ({ranked("counted", "bucket")})
 select bucket, turns, percentile, latency_ms
 from (
     unpivot (
-        select bucket, any_value(total)::bigint as turns, {percentile("p50")} as p50, {percentile("p90")} as p90,
-            {percentile("p99")} as p99
-        from ranked group by bucket
-    ) on p50, p90, p99 into name percentile value latency_ms
+        select bucket, turns, {each("latencies_ms", "{}")}
+        from (
+            select time_bucket(to_seconds($bucket_s), opened_at) as bucket, count(*) as turns,
+                {percentiles("latency_ms")} as latencies_ms
+            from measured group by bucket
+        )
+    ) on {", ".join(SHARES)} into name percentile value latency_ms
 ) order by bucket, percentile
 """
 
 
 def over_time(cursor: Cursor, scope: Scope, cohort: Cohort, measure: str, bucket_s: int) -> list[LatencyPoint]:
-    sql = OF_COHORT + OVER_TIME
-    return ask_scoped(
-        cursor, LatencyPoint, scope, sql, measure=measure, bucket_s=bucket_s, **msgspec.structs.asdict(cohort)
-    )
+    sql = of_cohort(measure) + OVER_TIME
+    return ask_scoped(cursor, LatencyPoint, scope, sql, bucket_s=bucket_s, **msgspec.structs.asdict(cohort))
 
 
 class LatencyBin(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,10 +153,8 @@ def distribution(
     cursor: Cursor, scope: Scope, cohort: Cohort, measure: str, *, bin_ms: int, bins: int
 ) -> list[LatencyBin]:
     """How many turns had which latency; bins without turns are left out."""
-    sql = OF_COHORT + DISTRIBUTION
-    return ask_scoped(
-        cursor, LatencyBin, scope, sql, measure=measure, bin_ms=bin_ms, bins=bins, **msgspec.structs.asdict(cohort)
-    )
+    sql = of_cohort(measure) + DISTRIBUTION
+    return ask_scoped(cursor, LatencyBin, scope, sql, bin_ms=bin_ms, bins=bins, **msgspec.structs.asdict(cohort))
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,14 +169,13 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 def by_facet(cursor: Cursor, scope: Scope, cohort: Cohort, measure: str, facet: str) -> list[Share]:
     """The cohort's latency for each value of a facet (a key of `FACETS`), the most turns first."""
-    sql = f"""{OF_COHORT}
-    , told as (select session_id, {FACETS[facet]} as value from scope),
-    counted as (
-        select value, round(latency_ms)::integer as ms, count(*) as n from measured join told using (session_id)
-        group by all
-    ), ranked as ({ranked("counted", "value")})
-    select value, any_value(total)::bigint as turns, {percentile("p50")} as p50_ms, {percentile("p90")} as p90_ms,
-        {percentile("p99")} as p99_ms
-    from ranked group by value order by turns desc, value limit 50
+    sql = f"""{of_cohort(measure)}
+    , told as (select session_id, {FACETS[facet]} as value from scope)
+    select value, turns, {each("latencies_ms", "{}_ms")}
+    from (
+        select value, count(*) as turns, {percentiles("latency_ms")} as latencies_ms
+        from measured join told using (session_id) group by value
+    )
+    order by turns desc, value limit 50
     """
-    return ask_scoped(cursor, Share, scope, sql, measure=measure, **msgspec.structs.asdict(cohort))
+    return ask_scoped(cursor, Share, scope, sql, **msgspec.structs.asdict(cohort))

@@ -8,8 +8,8 @@ from datetime import datetime
 import msgspec
 
 from dashboard.queries.asking import Scope, ask_scoped
-from dashboard.queries.latency import OF_COHORT, Cohort
-from dashboard.queries.percentiles import percentile, ranked
+from dashboard.queries.latency import Cohort, of_cohort
+from dashboard.queries.percentiles import each, percentiles
 from pipeline.dataset_cursor import Cursor
 
 
@@ -50,7 +50,7 @@ def slowest(
     """The cohort's slowest turns among those from `from_ms` up to and without `to_ms`; None means no upper end."""
     named = msgspec.structs.asdict(cohort)
     return ask_scoped(
-        cursor, TurnLine, scope, OF_COHORT + SLOWEST, measure=measure, from_ms=from_ms, to_ms=to_ms, limit=limit,
+        cursor, TurnLine, scope, of_cohort(measure) + SLOWEST, from_ms=from_ms, to_ms=to_ms, limit=limit,
         **named,
     )  # fmt: skip
 
@@ -75,19 +75,17 @@ STAGES = {
 
 
 def _stage(name: str, column: str) -> str:
-    return f"""
-        select '{name}' as stage, round({column})::integer as ms, count(*) as n
-        from scoped_turns where {column} is not null group by all
-    """
+    place = list(STAGES).index(name)
+    return f"{{'place': {place}, 'stage': '{name}', 'turns': count({column}), 'ms': {percentiles(column)}}}"
 
 
+# One scan for all of them.
 STAGES_SQL = f"""
-, counted as ({" union all ".join(_stage(name, column) for name, column in STAGES.items())}),
-ranked as ({ranked("counted", "stage")})
-select stage, any_value(total)::bigint as turns, {percentile("p50")} as p50_ms, {percentile("p90")} as p90_ms,
-    {percentile("p99")} as p99_ms
-from ranked group by stage
-order by list_position({list(STAGES)!r}, stage)
+select stage, turns, {each("ms", "{}_ms")}
+from (
+    select unnest([{", ".join(_stage(name, column) for name, column in STAGES.items())}], recursive := true)
+    from scoped_turns
+) where turns > 0 order by place
 """
 
 
