@@ -1,5 +1,6 @@
 """The desk at which pages ask: hands a query to the dataset, and keeps its answer for as long as the rows stand."""
 
+import atexit
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -8,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import duckdb
 import msgspec
 
-from pipeline.dataset import Reader
+from pipeline.dataset import DatasetUnreadable, Reader
 from pipeline.dataset_cursor import Cursor
 from pipeline.dataset_store import Where
 
@@ -26,6 +27,14 @@ LATELY_S = 0.7
 """Less than the time after which a page of calls in progress is renewed."""
 
 
+STEADY_S = 60.0
+"""How long an answer is kept that changes once in a while: which models, voices and labels there are."""
+COPY_EVERY_S = 2.0
+"""How often it is looked for files to copy, once all are."""
+COPIED_WITHIN_S = 5.0
+"""How long the end of the process waits for a copy that is being made."""
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What was found, on which rows, when and how long it took."""
 
@@ -38,6 +47,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it may still be given: no row has changed, or it was dear and is not old."""
         dear = self.took_s >= DEAR_S and now_s - self.at_s < SHARE * self.took_s
         return self.snapshot == snapshot or dear
+
+    def is_steady(self, snapshot: int, now_s: float) -> bool:
+        """Whether it may still be given where a minute does not matter; that there is nothing may end at once."""
+        return self.snapshot == snapshot or (bool(self.value) and now_s - self.at_s < STEADY_S)
 
     def is_recent(self, snapshot: int, now_s: float) -> bool:
         """Whether it may still be given where only what is recent is wanted: however many look, it is asked once."""
@@ -68,6 +81,10 @@ class Desk:
     def lately(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> T:
         """The same, but never older than LATELY_S, however dear: for what is looked at while it happens."""
         return self._kept_or_fresh(Answer.is_recent, query, *arguments, **named)
+
+    def steadily(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> T:
+        """The same, but up to STEADY_S old, once there is something: for what hardly changes and each page needs."""
+        return self._kept_or_fresh(Answer.is_steady, query, *arguments, **named)
 
     def _kept_or_fresh(
         self,
@@ -121,6 +138,29 @@ class Desk:
         return value
 
 
-def open_desk(place: Where) -> Desk:
-    """A desk at a dataset, which need not exist yet."""
-    return Desk(Reader(place))
+def open_desk(place: Where, copies_gib: float = 0) -> Desk:
+    """A desk at a dataset, which need not exist yet; with so much disk for copies of its rows, made beside."""
+    reader = Reader(place, copies_bytes=int(copies_gib * (1 << 30)))
+    if copies_gib:
+        ended = threading.Event()
+        copying = threading.Thread(target=_copy, args=(reader, ended), name="copies", daemon=True)
+        copying.start()
+        # Python must not end in the midst of it.
+        atexit.register(_end, copying, ended)
+    return Desk(reader)
+
+
+def _copy(reader: Reader, ended: threading.Event) -> None:
+    while not ended.is_set():
+        try:
+            more = reader.copy_one()
+        except DatasetUnreadable:
+            # Those who look are told.
+            more = False
+        if not more:
+            ended.wait(COPY_EVERY_S)
+
+
+def _end(copying: threading.Thread, ended: threading.Event) -> None:
+    ended.set()
+    copying.join(COPIED_WITHIN_S)

@@ -34,8 +34,8 @@ NAME_PX = 130
 
 
 @st.cache_resource(show_spinner=False, hash_funcs={DatasetUrl: repr})
-def _desk(place: Where) -> Desk:
-    return open_desk(place)
+def _desk(place: Where, copies_gib: float) -> Desk:
+    return open_desk(place, copies_gib)
 
 
 def guarded(page: Callable[Concatenate[Desk, DashboardSettings, P], None]) -> Callable[P, None]:
@@ -48,7 +48,7 @@ def guarded(page: Callable[Concatenate[Desk, DashboardSettings, P], None]) -> Ca
             # A part that renews itself outlives the sign-in: the page made anew shows the door.
             st.rerun()
         try:
-            page(_desk(settings.place), settings, *arguments, **named)
+            page(_desk(settings.place, settings.copies_gib), settings, *arguments, **named)
         except Exception as error:  # noqa: BLE001  # the top of a page: whatever broke, the reader gets words
             _log.exception("page failed")
             _failure(settings, error)

@@ -44,7 +44,7 @@ def scoped(draw: Draw) -> Callable[[], None]:
 
 def known_or_waiting(desk: Desk, settings: DashboardSettings) -> dict[str, tuple[str, ...]]:
     """What the filters can offer; nothing before the first call, and the page says so until it is there."""
-    known = desk.ask(facets.values)
+    known = desk.steadily(facets.values)
     if not known:
         st.fragment(_waiting, run_every=settings.refresh_seconds)()
     return known
@@ -53,7 +53,7 @@ def known_or_waiting(desk: Desk, settings: DashboardSettings) -> dict[str, tuple
 @guarded
 def _waiting(desk: Desk, settings: DashboardSettings) -> None:
     """Until the first call is there; then the page is made anew."""
-    if desk.ask(facets.values):
+    if desk.steadily(facets.values):
         st.rerun()
     pipeline_note(desk.dataset.status(), settings, now())
     no_calls_yet(settings)

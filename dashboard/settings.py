@@ -44,6 +44,13 @@ class DashboardSettings(DatasetPlace, RuleSettings, SignInSettings):
     console_rows: int = Field(
         default=10_000, ge=1, le=100_000, description="How many rows of an answer the SQL page shows and gives away."
     )
+    copies_gib: float = Field(
+        default=8.0,
+        ge=0,
+        le=1024,
+        description="How much disk, in GiB, the pages may take to keep the newest rows a second time, in a form that "
+        "is read twice as fast (10 million turns are 4 GiB); it is given back when the dashboard ends. 0: none.",
+    )
     audio_cache_mib: int = Field(
         default=2048,
         ge=64,

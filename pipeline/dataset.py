@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 
 from pipeline import dataset_views as views
 from pipeline.archive import whole_message
-from pipeline.dataset_cursor import Cursor, TableFiles, table_files
+from pipeline.dataset_copies import Copies
+from pipeline.dataset_cursor import Cursor, TableFiles, table_files, where_they_lie
 from pipeline.dataset_log import TableLog, sizes_of
 from pipeline.dataset_schemas import TABLES, date_of
 from pipeline.dataset_store import Where, at_once, open_store
@@ -60,7 +61,9 @@ class AudioEvent(msgspec.Struct, frozen=True, kw_only=True):
 class Reader:
     """Opens the dataset for reading. Safe to share between threads; a cursor is for one thread."""
 
-    def __init__(self, place: Where, *, memory_limit: str = "1GB", threads: int | None = None) -> None:
+    def __init__(
+        self, place: Where, *, memory_limit: str = "1GB", threads: int | None = None, copies_bytes: int = 0
+    ) -> None:
         self.store = open_store(place)
         self._remote = self.store.filesystem()
         self._refreshing = threading.Lock()
@@ -70,11 +73,14 @@ class Reader:
         self._snapshot = 0
         self._files: dict[str, TableFiles] = {}
         self._variables: dict[str, list[str] | str] = {}
-        self._connection = self._connect(memory_limit, threads)
+        self._copies: Copies | None = None
+        self._connection = self._connect(memory_limit, threads, copies_bytes)
 
     def close(self) -> None:
         """Let go of the files."""
         self._connection.close()
+        if self._copies is not None:
+            self._copies.remove()
 
     @property
     def snapshot(self) -> int:
@@ -90,7 +96,16 @@ class Reader:
             files, variables = self._files, self._variables
         connection = self._connection.cursor()
         self._bind(connection, variables)
-        return Cursor(connection, files)
+        return Cursor(connection, files, where_they_lie if self._copies is None else self._copies.sources)
+
+    def copy_one(self) -> bool:
+        """Copy one more file of facts to where it is read faster; False where none is left, or no room for it."""
+        if self._copies is None:
+            return False
+        with self._refreshing:
+            self._refresh()
+            files = self._files
+        return self._copies.make_one(files)
 
     def query(self, sql: str, parameters: Mapping[str, object] | Sequence[object] | None = None) -> pa.Table:
         """The answer as an Arrow table. Asks again where a file was cleaned away while a slow query read it."""
@@ -170,7 +185,7 @@ class Reader:
             variables |= files[name].variables
         self._files, self._variables = files, variables
 
-    def _connect(self, memory_limit: str, threads: int | None) -> duckdb.DuckDBPyConnection:
+    def _connect(self, memory_limit: str, threads: int | None, copies_bytes: int) -> duckdb.DuckDBPyConnection:
         options: dict[str, Any] = {
             "memory_limit": memory_limit,
             # A large sort goes to the disk, within a bound, and not into whatever directory we were started in.
@@ -187,6 +202,8 @@ class Reader:
         self._bind(connection, self._variables)
         for statement in views.ALL:
             _run(connection, statement)
+        if copies_bytes:
+            self._copies = Copies(connection, copies_bytes)
         self._sandbox(connection)
         return connection
 

@@ -16,12 +16,30 @@ NO_DAY: Final = "1970-01-01"
 """The partition of sessions whose id is none of ours."""
 
 
+ROWS_MIN: Final = 10_000
+"""A file with fewer rows is not worth a copy."""
+
+
+class FileRead(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as DuckDB reads it."""
+
+    day: str
+    name: str
+    settled: bool
+    rows: int
+
+    @property
+    def worth_copying(self) -> bool:
+        """It never leaves the dataset but for one with the same rows, and it is large."""
+        return self.settled and self.rows >= ROWS_MIN
+
+
 class TableFiles(msgspec.Struct, frozen=True, kw_only=True):
     """The files of one table."""
 
     table: Table
-    by_kind: Mapping[str, Sequence[tuple[str, str]]]
-    """Of each its day and the name by which DuckDB reads it, oldest first."""
+    by_kind: Mapping[str, Sequence[FileRead]]
+    """The oldest day first."""
     reach: Mapping[str, str]
     """From which to which session the hot ones reach."""
     empty: str
@@ -31,19 +49,38 @@ class TableFiles(msgspec.Struct, frozen=True, kw_only=True):
     def variables(self) -> dict[str, list[str] | str]:
         """What the table's view reads. The empty file comes first, so that no list is empty."""
         lists: dict[str, list[str] | str] = {
-            views.variable(self.table, kind): [self.empty, *(name for _, name in files)]
+            views.variable(self.table, kind): [self.empty, *(file.name for file in files)]
             for kind, files in self.by_kind.items()
         }
         return lists | {name: self.reach[end] for end, name in views.bounds(self.table).items()}
 
-    def rows(self, first: date | None, last: date) -> str:
+    @property
+    def worth_copying(self) -> list[FileRead]:
+        """The files that are, the oldest day first."""
+        return [file for files in self.by_kind.values() for file in files if file.worth_copying]
+
+    def rows(self, first: date | None, last: date, sources: "Sources") -> str:
         """The select of the rows whose sessions opened on these UTC days, or say no day."""
         since, until = "" if first is None else str(first), str(last)
         wanted = {
-            kind: [name for day, name in files if since <= day <= until or day == NO_DAY]
+            kind: [file for file in files if since <= file.day <= until or file.day == NO_DAY]
             for kind, files in self.by_kind.items()
         }
-        return views.rows_of_days(self.table, wanted if any(wanted.values()) else {views.SETTLED: [self.empty]})
+        found = sources(self.table, wanted)
+        if not any(found.values()):
+            found = {views.SETTLED: [views.read_files([self.empty])]}
+        return views.rows_of(self.table, found)
+
+
+Sources = Callable[[Table, Mapping[str, Sequence[FileRead]]], dict[str, list[str]]]
+"""What gives the sources of a table's files, by kind; a kind of which there is none has none."""
+
+
+def where_they_lie(_table: Table, files: Mapping[str, Sequence[FileRead]]) -> dict[str, list[str]]:
+    """The sources that are the files themselves."""
+    return {
+        kind: [views.read_files(file.name for file in of_kind)] if of_kind else [] for kind, of_kind in files.items()
+    }
 
 
 def table_files(table: Table, files: Iterable[DataFile], readable: Callable[[str], str], empty: str) -> TableFiles:
@@ -51,18 +88,28 @@ def table_files(table: Table, files: Iterable[DataFile], readable: Callable[[str
     found = views.by_kind(table, files)
     return TableFiles(
         table=table,
-        by_kind={kind: [(file.date, readable(file.path)) for file in of_kind] for kind, of_kind in found.items()},
+        by_kind={kind: [_file_read(file, readable(file.path)) for file in of_kind] for kind, of_kind in found.items()},
         reach=views.reach(found[views.HOT]),
         empty=empty,
     )
 
 
+def _file_read(file: DataFile, name: str) -> FileRead:
+    return FileRead(day=file.date, name=name, settled=file.settled, rows=file.rows)
+
+
 class Cursor:
     """A connection that sees the tables as they were when it was opened, and keeps seeing them so. For one thread."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles]) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        files: Mapping[str, TableFiles],
+        sources: Sources = where_they_lie,
+    ) -> None:
         self.connection = connection
         self._files = files
+        self._sources = sources
 
     def sql(self, sql: str, params: Mapping[str, object] | Sequence[object] | None = None) -> duckdb.DuckDBPyRelation:
         """Ask."""
@@ -75,7 +122,7 @@ class Cursor:
     def over_days(self, sql: str, first: date | None, last: date, tables: Iterable[str] = TABLES) -> str:
         """The same question, with each of these tables that it names being only the rows of some UTC days."""
         named = [name for name in tables if _NAMINGS[name].search(sql)]
-        narrowed = ", ".join(f"{name} as ({self._files[name].rows(first, last)})" for name in named)
+        narrowed = ", ".join(f"{name} as ({self._files[name].rows(first, last, self._sources)})" for name in named)
         if not narrowed:
             return sql
         begun = _WITH.match(sql)

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from dashboard.queries.asking import Scope, ask_scoped
+from dashboard.queries.asking import Scope, ask_scoped, utc_day_of
 from pipeline.dataset_cursor import Cursor
 from pipeline.domain.usage import TokenCounts
 
@@ -70,7 +70,7 @@ SUMS: Final = {
 """The sums of whole numbers in a tally, by the column that each is of."""
 
 TALLIES: Final = f"""
-select ("at" at time zone 'UTC')::date as day, kind, model, billed_reason, metered_reason,
+select {utc_day_of('"at"')} as day, kind, model, billed_reason, metered_reason,
     coalesce(output_audio_tokens > 0 and output_text_tokens = 0, false) as wordless,
     count(*) as things, coalesce(sum(audio_ms), 0.0) as audio_ms,
     {", ".join(f"coalesce(sum({column}), 0)::bigint as {name}" for name, column in SUMS.items())}

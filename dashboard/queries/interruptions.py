@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from dashboard.queries.asking import FACETS, Scope, ask_scoped
+from dashboard.queries.asking import FACETS, Scope, ask_scoped, bucket_of
 from pipeline.dataset_cursor import Cursor
 
 
@@ -20,8 +20,8 @@ class ClassCount(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
-OVER_TIME = """
-select time_bucket(to_seconds($bucket_s), "at") as bucket, replace(class, '_', ' ') as name, count(*) as count
+OVER_TIME = f"""
+select {bucket_of('"at"')} as bucket, replace(class, '_', ' ') as name, count(*) as count
 from scoped_interruptions group by all order by bucket, name
 """
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from dashboard.queries.asking import FACETS, Scope, ask_scoped
+from dashboard.queries.asking import FACETS, Scope, ask_scoped, bucket_of
 from dashboard.queries.percentiles import SHARES, each, percentiles
 from pipeline.dataset_cursor import Cursor
 
@@ -117,7 +117,7 @@ from (
     unpivot (
         select bucket, turns, {each("latencies_ms", "{}")}
         from (
-            select time_bucket(to_seconds($bucket_s), opened_at) as bucket, count(*) as turns,
+            select {bucket_of("opened_at")} as bucket, count(*) as turns,
                 {percentiles("latency_ms")} as latencies_ms
             from measured group by bucket
         )

@@ -55,18 +55,30 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
     last_session_id: str
 
 
-def _missing(one: Quantity) -> str:
-    when = TIMES[one.table]
+def _alike(table: str) -> str:
+    """The table's rows that lack the same for the same reasons, counted: one scan for all its quantities."""
+    ones, when = [one for one in quantities() if one.table == table], TIMES[table]
+    lacks = ", ".join(f"{one.reason}, {one.column} is null as {one.column}_lacks" for one in ones)
     return f"""
-        select '{one.table}' as "table", '{one.column}' as quantity, coalesce({one.reason}, 'not stated') as reason,
-            count(*) as rows, count(*) / (select count(*) from scoped_{one.table})::double as share,
-            max({when}) as last_at, arg_max(session_id, {when}) as last_session_id
-        from scoped_{one.table}
-        where {one.column} is null and coalesce({one.reason}, '') not in {BY_DESIGN} group by all
+        select {lacks}, count(*) as rows, max({when}) as last_at, arg_max(session_id, {when}) as last_session_id
+        from scoped_{table} group by all
     """
 
 
-MISSING = " union all ".join(_missing(one) for one in quantities()) + " order by rows desc, quantity, reason"
+def _missing(one: Quantity) -> str:
+    return f"""
+        select '{one.table}' as "table", '{one.column}' as quantity, coalesce({one.reason}, 'not stated') as reason,
+            sum(rows)::bigint as rows, sum(rows) / (select sum(rows) from alike_{one.table})::double as share,
+            max(last_at) as last_at, arg_max(last_session_id, last_at) as last_session_id
+        from alike_{one.table}
+        where {one.column}_lacks and coalesce({one.reason}, '') not in {BY_DESIGN} group by {one.reason}
+    """
+
+
+MISSING: Final = f"""
+, {", ".join(f"alike_{table} as ({_alike(table)})" for table in sorted({one.table for one in quantities()}))}
+{" union all ".join(_missing(one) for one in quantities())} order by rows desc, quantity, reason
+"""
 
 
 def missing(cursor: Cursor, scope: Scope) -> list[Missing]:

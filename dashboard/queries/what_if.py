@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from dashboard.queries.asking import Scope, ask_scoped
+from dashboard.queries.asking import Scope, ask_scoped, utc_day_of
 from pipeline.dataset_cursor import Cursor
 from pipeline.domain.audio import NS_PER_MS
 from pipeline.domain.faults import NS_PER_AUDIO_TOKEN
@@ -74,7 +74,7 @@ UNHEARD: Final = f"""
 ), met as (
     select * from cut left join placed using (session_id, response_id)
 )
-select (coalesce(created_at, "at") at time zone 'UTC')::date as day, model,
+select {utc_day_of('coalesce(created_at, "at")')} as day, model,
     coalesce(heard_basis = 'truncate', false) as truncated, output_audio_tokens is not null as known,
     count(*) as answers, sum(unheard_ms) as unheard_ms, sum(metered_usd_nanos)::bigint as metered_usd_nanos,
     coalesce(sum(floor(output_audio_tokens * unheard_ms / nullif(generated_ms, 0))), 0)::bigint as tokens,

@@ -1,0 +1,81 @@
+"""The hot rows of a dataset in memory: read once for each state of a table's hot files, not by every question.
+
+A question that looks for the newest version of each row opens each hot file three times, and joins it with the settled
+files that it may hold versions of, which costs more in planning than most questions take. Mostly there is no such row:
+that is found out here, once, and those files are then read as if no hot one were there.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import duckdb
+import msgspec
+
+from pipeline import dataset_views as views
+from pipeline.dataset_schemas import Table
+
+# The statements are put together from our own names.
+# ruff: noqa: S608
+
+KEPT_S: Final = 60.0
+"""How long a state is kept after it was last asked about: far longer than from a question's text to its answer."""
+
+
+class Newest(msgspec.Struct):
+    """The rows of some hot files, of each key the highest version."""
+
+    table: str
+    """Where they are."""
+    used_s: float
+    older: dict[str, bool]
+    """Of each settled source, whether it has an older version of one of them."""
+
+
+class Hot:
+    """The states of the tables' hot files that were asked about in the last minute. Safe to share between threads."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, clock: Callable[[], float] = time.monotonic) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._made = 0
+        self._states: dict[tuple[str, ...], Newest] = {}
+
+    def sources(self, table: Table, hot: Sequence[str], touched: Sequence[str]) -> dict[str, list[str]]:
+        """What to read, by kind, instead of these hot files and these sources that may hold older versions."""
+        with self._lock:
+            now_s = self._clock()
+            self._drop_unused(now_s)
+            state = self._states.setdefault((table.name, *hot), Newest(table="", used_s=now_s, older={}))
+            state.used_s = now_s
+            if not state.table:
+                self._made += 1
+                rows = views.newest_of(table, f"select * from {views.read_files(hot)}")
+                self._run(f"create table memory.main.newest_{self._made} as {rows}")
+                state.table = f"memory.main.newest_{self._made}"
+            for source in touched:
+                if source not in state.older:
+                    state.older[source] = self._has_older(table, source, state.table)
+            return {
+                views.NEWEST: [state.table],
+                views.TOUCHED: [source for source in touched if state.older[source]],
+                views.SETTLED: [source for source in touched if not state.older[source]],
+            }
+
+    def _has_older(self, table: Table, source: str, newest: str) -> bool:
+        key = ", ".join(f'"{column}"' for column in table.key)
+        return bool(self._run(f"select 1 from {source} semi join {newest} using ({key}) limit 1"))
+
+    def _drop_unused(self, now_s: float) -> None:
+        for key in [key for key, state in self._states.items() if now_s - state.used_s >= KEPT_S]:
+            if table := self._states.pop(key).table:
+                self._run(f"drop table {table}")
+
+    def _run(self, statement: str) -> list[tuple[object, ...]]:
+        cursor = self._connection.cursor()
+        try:
+            return cursor.execute(statement).fetchall()
+        finally:
+            cursor.close()
