@@ -34,7 +34,7 @@ from bench import page_dataset
 from bench.page_dataset import Made, Size
 from dashboard import addresses, frame
 from dashboard.addresses import Address
-from dashboard.desk import Desk
+from dashboard.desk import Desk, copy_settings
 from dashboard.queries import facets
 from dashboard.settings import VARIABLE, DashboardSettings, from_environment
 from pipeline.dataset import Reader
@@ -154,7 +154,7 @@ def _visit(page: Address, query: Query) -> float:
 
 def _opened(place: Where, copies_gib: float) -> Timed:
     """The desk once all is copied that there is room for."""
-    begun, reader, files = time.perf_counter(), Reader(place, copies_bytes=int(copies_gib * (1 << 30))), 0
+    begun, reader, files = time.perf_counter(), Reader(place, copies=copy_settings(copies_gib)), 0
     while reader.copy_one():
         files += 1
     print(f"{files} files copied in {time.perf_counter() - begun:.0f} s", flush=True)

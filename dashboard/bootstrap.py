@@ -5,7 +5,7 @@ one would take them for more evidence than they are. (Field and Welsh 2007, "Boo
 A draw depends on the calls and the seed alone, so the same calls give the same answer on whatever side they stand.
 """
 
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 DRAWS: Final = 500
-AT_ONCE: Final = 20
-"""Draws in memory at a time: with 20,000 values 3 MB, which a processor's cache holds; 50 took 2.5 times as long."""
+BLOCK: Final = 256
+"""Values that are passed over at once in the search for a median: 6 times as fast as one by one."""
+KEPT: Final = 8
+"""Draws that are kept for the other measures of the same calls: of 2,000 calls 8 MB each."""
 LEVEL: Final = 0.95
 
 Floats = NDArray[np.float64]
@@ -47,20 +49,17 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
 
 def median_draws(found: Values, draws: int = DRAWS) -> Floats:
     """The median of each draw; NaN where no call of it has a value."""
+    if not len(found.values):
+        return np.full(draws, np.nan)
     order = np.argsort(found.values, kind="stable")
-    values, calls = found.values[order], found.calls[order]
-    medians = [_medians(values, times[:, calls]) for times in _drawn(found.of, found.seed, draws)]
-    return np.concatenate(medians) if len(values) else np.full(draws, np.nan)
+    return _medians(found.values[order], found.calls[order], _drawn(found.of, found.seed, draws))
 
 
 def ratio_draws(found: Sums, draws: int = DRAWS) -> Floats:
     """The sum of what is divided by the sum of what it is divided by, of each draw; NaN where that is nought."""
-    under, over = [], []
-    for times in _drawn(len(found.over), found.seed, draws):
-        over.append(times @ found.over)
-        under.append(times @ found.under)
-    divisor = np.concatenate(under)
-    drawn: Floats = np.divide(np.concatenate(over), divisor, out=np.full(draws, np.nan), where=divisor > 0)
+    times = _drawn(len(found.over), found.seed, draws)
+    divisor = times @ found.under
+    drawn: Floats = np.divide(times @ found.over, divisor, out=np.full(draws, np.nan), where=divisor > 0)
     return drawn
 
 
@@ -87,22 +86,37 @@ def interval(one: Floats, other: Floats, *, told: float, of_draws: float) -> Int
     return Interval(low=float(low), high=float(high))
 
 
-def _drawn(calls: int, seed: int, draws: int) -> Iterator[Ints]:
-    """How often each call is in each draw, some draws at a time: (draws, calls)."""
-    chance = np.random.default_rng(seed)
-    for begin in range(0, draws, AT_ONCE):
-        count = min(AT_ONCE, draws - begin)
-        drawn = chance.integers(0, max(calls, 1), (count, calls)) + calls * np.arange(count)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=count * calls).reshape(count, calls)
+@lru_cache(maxsize=KEPT)
+def _drawn(calls: int, seed: int, draws: int) -> Floats:
+    """How often each call is in each draw: (draws, calls), whole numbers."""
+    drawn = np.random.default_rng(seed).integers(0, max(calls, 1), (draws, calls))
+    drawn += calls * np.arange(draws)[:, None]
+    times = np.bincount(drawn.ravel(), minlength=draws * calls).reshape(draws, calls).astype(np.float64)
+    times.flags.writeable = False
+    return times
 
 
-def _medians(values: Floats, times: Ints) -> Floats:
-    """Of each row of `times`, the median of the values with each taken so many times."""
-    upto = np.cumsum(times, axis=1)
-    total = upto[:, -1] if upto.shape[1] else np.zeros(len(upto), dtype=np.int64)
-    found = np.full(len(upto), np.nan)
-    for row, (reached, whole) in enumerate(zip(upto, total, strict=True)):
-        if whole:
-            low, high = np.searchsorted(reached, [(whole - 1) // 2, whole // 2], side="right")
-            found[row] = (values[low] + values[high]) / 2
+def _medians(values: Floats, calls: Ints, times: Floats) -> Floats:
+    """Of each row of `times`, the median of the sorted values, each taken as often as its call is in the row."""
+    blocks = np.arange(len(values)) // BLOCK
+    many = int(blocks[-1]) + 1
+    held = np.bincount(calls * many + blocks, minlength=times.shape[1] * many).reshape(times.shape[1], many)
+    upto = np.cumsum(times @ held.astype(np.float64), axis=1)
+    total = upto[:, -1]
+    # Of nothing there is no rank; what is found for it is not told.
+    low, high = (np.maximum((total - back) // 2, 0) for back in (1, 0))
+    found = (_ranked(values, calls, times, upto, low) + _ranked(values, calls, times, upto, high)) / 2
+    return np.where(total > 0, found, np.nan)
+
+
+def _ranked(values: Floats, calls: Ints, times: Floats, upto: Floats, rank: Floats) -> Floats:
+    """Of each row, the value of that rank, counted from nought: first its block, then its place in the block."""
+    rows = np.arange(len(rank))
+    block = np.minimum((upto <= rank[:, None]).sum(axis=1), upto.shape[1] - 1)
+    before = np.where(block > 0, upto[rows, block - 1], 0)
+    places = block[:, None] * BLOCK + np.arange(BLOCK)
+    within = np.minimum(places, len(values) - 1)
+    taken = np.where(places < len(values), times[rows[:, None], calls[within]], 0)
+    place = (np.cumsum(taken, axis=1) <= (rank - before)[:, None]).sum(axis=1)
+    found: Floats = values[within[rows, np.minimum(place, BLOCK - 1)]]
     return found

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import duckdb
 import msgspec
 
-from pipeline.dataset import DatasetUnreadable, Reader
+from pipeline.dataset import CopySettings, DatasetUnreadable, Reader
 from pipeline.dataset_cursor import Cursor
 from pipeline.dataset_store import Where
 
@@ -140,7 +140,7 @@ class Desk:
 
 def open_desk(place: Where, copies_gib: float = 0) -> Desk:
     """A desk at a dataset, which need not exist yet; with so much disk for copies of its rows, made beside."""
-    reader = Reader(place, copies_bytes=int(copies_gib * (1 << 30)))
+    reader = Reader(place, copies=copy_settings(copies_gib))
     if copies_gib:
         ended = threading.Event()
         copying = threading.Thread(target=_copy, args=(reader, ended), name="copies", daemon=True)
@@ -148,6 +148,11 @@ def open_desk(place: Where, copies_gib: float = 0) -> Desk:
         # Python must not end in the midst of it.
         atexit.register(_end, copying, ended)
     return Desk(reader)
+
+
+def copy_settings(copies_gib: float) -> CopySettings | None:
+    """How much is copied into so much disk; None where nothing is."""
+    return CopySettings(bytes_max=int(copies_gib * (1 << 30))) if copies_gib else None
 
 
 def _copy(reader: Reader, ended: threading.Event) -> None:

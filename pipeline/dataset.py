@@ -4,32 +4,26 @@ A reader never blocks the writer, never sees half of a commit, and needs no data
 empty. What the columns mean stands in `pipeline.domain.facts`; who writes them is `pipeline.dataset_writer`.
 """
 
-import atexit
-import functools
-import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline import dataset_views as views
 from pipeline.archive import whole_message
-from pipeline.dataset_copies import Copies
+from pipeline.dataset_copies import Copies, CopySettings
 from pipeline.dataset_cursor import Cursor, TableFiles, table_files, where_they_lie
+from pipeline.dataset_empty import empty_file, empty_files
 from pipeline.dataset_log import TableLog, sizes_of
 from pipeline.dataset_schemas import TABLES, date_of
 from pipeline.dataset_store import Where, at_once, open_store
 from pipeline.status import Status, identity, read_status
 
-__all__ = ["TABLES", "AudioEvent", "DatasetUnreadable", "EventNotFound", "Reader", "Status"]
+__all__ = ["TABLES", "AudioEvent", "CopySettings", "DatasetUnreadable", "EventNotFound", "Reader", "Status"]
 
 
 ATTEMPTS = 4
@@ -62,7 +56,12 @@ class Reader:
     """Opens the dataset for reading. Safe to share between threads; a cursor is for one thread."""
 
     def __init__(
-        self, place: Where, *, memory_limit: str = "1GB", threads: int | None = None, copies_bytes: int = 0
+        self,
+        place: Where,
+        *,
+        memory_limit: str = "1GB",
+        threads: int | None = None,
+        copies: CopySettings | None = None,
     ) -> None:
         self.store = open_store(place)
         self._remote = self.store.filesystem()
@@ -74,7 +73,7 @@ class Reader:
         self._files: dict[str, TableFiles] = {}
         self._variables: dict[str, list[str] | str] = {}
         self._copies: Copies | None = None
-        self._connection = self._connect(memory_limit, threads, copies_bytes)
+        self._connection = self._connect(memory_limit, threads, copies)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -181,15 +180,17 @@ class Reader:
         files, variables = dict(self._files), dict(self._variables)
         for name in names:
             log = self._logs[name]
-            files[name] = table_files(log.table, log.in_order(), log.readable, str(_empty_files() / name / _EMPTY))
+            files[name] = table_files(log.table, log.in_order(), log.readable, str(empty_file(name)))
             variables |= files[name].variables
         self._files, self._variables = files, variables
 
-    def _connect(self, memory_limit: str, threads: int | None, copies_bytes: int) -> duckdb.DuckDBPyConnection:
+    def _connect(
+        self, memory_limit: str, threads: int | None, copies: CopySettings | None
+    ) -> duckdb.DuckDBPyConnection:
         options: dict[str, Any] = {
             "memory_limit": memory_limit,
             # A large sort goes to the disk, within a bound, and not into whatever directory we were started in.
-            "temp_directory": str(_empty_files() / "spilled"),
+            "temp_directory": str(empty_files() / "spilled"),
             "max_temp_directory_size": "4GB",
             # A question sees the tables, and no variable of the program that asks.
             "python_enable_replacements": False,
@@ -202,14 +203,14 @@ class Reader:
         self._bind(connection, self._variables)
         for statement in views.ALL:
             _run(connection, statement)
-        if copies_bytes:
-            self._copies = Copies(connection, copies_bytes)
+        if copies is not None:
+            self._copies = Copies(connection, copies)
         self._sandbox(connection)
         return connection
 
     def _sandbox(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Nothing but the dataset's own files can be read, whatever SQL somebody types into a page."""
-        folders = [self.store.readable(""), f"{_empty_files()}/"]
+        folders = [self.store.readable(""), f"{empty_files()}/"]
         _run(connection, f"set allowed_directories = {folders!r}")
         for setting in ("enable_external_access = false", "lock_configuration = true"):
             _run(connection, f"set {setting}")
@@ -219,29 +220,6 @@ class Reader:
         for name, value in variables.items():
             cursor.execute(f"set variable {name} = $1", [value])
             cursor.complete()
-
-
-_EMPTY = "date=1970-01-01/settled=true/empty.parquet"
-
-
-@functools.cache
-def _empty_files() -> Path:
-    """A folder with a file without rows for each table.
-
-    It stands as long as the process lives, because a cursor may outlive its reader.
-    """
-    folder, process = Path(tempfile.mkdtemp(prefix="calltape-")), os.getpid()
-    for name, table in TABLES.items():
-        (folder / name / _EMPTY).parent.mkdir(parents=True)
-        pq.write_table(table.columns.empty_table(), folder / name / _EMPTY)
-    # A forked child that ends must not take them from its parent.
-    atexit.register(_remove, folder, process)
-    return folder
-
-
-def _remove(folder: Path, process: int) -> None:
-    if os.getpid() == process:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_about_files(error: duckdb.Error) -> bool:

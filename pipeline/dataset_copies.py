@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import msgspec
 
 from pipeline import dataset_views as views
 from pipeline.dataset_cursor import FileRead, TableFiles
@@ -33,20 +34,29 @@ CATALOG: Final = "copies"
 _log = logging.getLogger(__name__)
 
 
+class CopySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is copied."""
+
+    bytes_max: int
+    """Of disk; no more is copied once they are taken."""
+    rows_min: int = 10_000
+    """A file with fewer rows is read as fast where it lies."""
+
+
 class Copies:
     """The copies of one reader. One thread makes them, any may ask for them."""
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        bytes_max: int,
+        settings: CopySettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._folder = Path(tempfile.mkdtemp(prefix="calltape-copies-"))
         # A dashboard that is stopped does not always close its reader.
         atexit.register(self.remove)
-        self._bytes_max = bytes_max
+        self._settings = settings
         self._clock = clock
         self._making = threading.Lock()
         self._made = 0
@@ -82,11 +92,17 @@ class Copies:
 
         False where none is left, or no room. Copies of files that are no longer the dataset's go after a while.
         """
-        worth = [file for name in FACTS for file in files[name].worth_copying]
+        worth = [
+            file
+            for name in FACTS
+            for of_kind in files[name].by_kind.values()
+            for file in of_kind
+            if file.settled and file.rows >= self._settings.rows_min
+        ]
         with self._making:
             self._drop_gone({file.name for file in worth})
             todo = [file for file in worth if file.name not in self._tables]
-            if not todo or self._size() >= self._bytes_max:
+            if not todo or self._size() >= self._settings.bytes_max:
                 return False
             return self._copy(max(todo, key=lambda file: file.day).name)
 

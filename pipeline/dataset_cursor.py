@@ -16,10 +16,6 @@ NO_DAY: Final = "1970-01-01"
 """The partition of sessions whose id is none of ours."""
 
 
-ROWS_MIN: Final = 10_000
-"""A file with fewer rows is not worth a copy."""
-
-
 class FileRead(msgspec.Struct, frozen=True, kw_only=True):
     """A file as DuckDB reads it."""
 
@@ -27,11 +23,6 @@ class FileRead(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     settled: bool
     rows: int
-
-    @property
-    def worth_copying(self) -> bool:
-        """It never leaves the dataset but for one with the same rows, and it is large."""
-        return self.settled and self.rows >= ROWS_MIN
 
 
 class TableFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,11 +44,6 @@ class TableFiles(msgspec.Struct, frozen=True, kw_only=True):
             for kind, files in self.by_kind.items()
         }
         return lists | {name: self.reach[end] for end, name in views.bounds(self.table).items()}
-
-    @property
-    def worth_copying(self) -> list[FileRead]:
-        """The files that are, the oldest day first."""
-        return [file for files in self.by_kind.values() for file in files if file.worth_copying]
 
     def rows(self, first: date | None, last: date, sources: "Sources") -> str:
         """The select of the rows whose sessions opened on these UTC days, or say no day."""

@@ -142,7 +142,7 @@ _CALL_TIME = """
 # DuckDB's own functions for a moment's day or bucket look up a time zone for each row: three times as long as these.
 MONDAY_US: Final = 946_857_600_000_000
 """2000-01-03, from which DuckDB's `time_bucket` counts, so that a week begins on Monday."""
-BUCKET_US: Final = "($bucket_s * 1000000)::bigint"
+BUCKET_US: Final = "($bucket_s::bigint * 1000000)"
 
 
 def bucket_of(when: str) -> str:

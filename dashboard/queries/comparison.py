@@ -96,14 +96,8 @@ left join (select session_id, count(*) as interruptions from scoped_interruption
     using (session_id)
 order by place
 """
-VALUES: Final = """
-select 'perceived' as measure, place, perceived as value from timed join drawn using (session_id)
-where perceived is not null
-union all
-select 'wire', place, wire from timed join drawn using (session_id) where wire is not null
-union all
-select 'yielding', place, yielding from cut join drawn using (session_id)
-"""
+TURNS: Final = "select place, perceived, wire from timed join drawn using (session_id)"
+CUTS: Final = "select place, yielding from cut join drawn using (session_id)"
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,14 +120,17 @@ def side(cursor: Cursor, scope: Scope, cohort: Cohort) -> Side:
     named = msgspec.structs.asdict(cohort)
     [figures] = ask_scoped(cursor, Figures, scope, OF_COHORT + FIGURES, **named)
     calls = _columns(table_scoped(cursor, scope, OF_COHORT + DRAWN + CALLS, **named))
-    values = _columns(table_scoped(cursor, scope, OF_COHORT + DRAWN + VALUES, **named))
+    turns = _columns(table_scoped(cursor, scope, OF_COHORT + DRAWN + TURNS, **named))
+    cuts = _columns(table_scoped(cursor, scope, OF_COHORT + DRAWN + CUTS, **named))
     keys, minutes, priced = calls["key"], calls["minutes"], calls["priced"].astype(bool)
     seed = int(np.bitwise_xor.reduce(keys)) if len(keys) else 0
     usd = {name: calls[name] / 1e9 for name in ("metered", "billed")}
     return Side(
         figures=figures,
         keys=keys,
-        **{name: _values(values, name, len(keys), seed) for name in ("perceived", "wire", "yielding")},
+        perceived=_values(turns["place"], turns["perceived"], len(keys), seed),
+        wire=_values(turns["place"], turns["wire"], len(keys), seed),
+        yielding=_values(cuts["place"], cuts["yielding"], len(keys), seed),
         interruptions=Sums(over=calls["interruptions"], under=np.ones(len(keys)), seed=seed),
         metered=Sums(over=usd["metered"], under=minutes, seed=seed),
         billed=Sums(over=usd["billed"][priced], under=minutes[priced], seed=seed),
@@ -144,10 +141,10 @@ def _columns(rows: pa.Table) -> dict[str, Any]:
     return {name: rows.column(name).to_numpy(zero_copy_only=False) for name in rows.column_names}
 
 
-def _values(columns: dict[str, Any], measure: str, calls: int, seed: int) -> Values:
-    """The values of one measure, of as many calls as keep them few enough."""
-    chosen = columns["measure"] == measure
-    places, values = columns["place"][chosen].astype(np.int64), columns["value"][chosen].astype(np.float64)
+def _values(places: Any, measured: Any, calls: int, seed: int) -> Values:
+    """The values of one measure, NaN where there is none, of as many calls as keep them few enough."""
+    known = ~np.isnan(measured)
+    places, values = places[known].astype(np.int64), measured[known].astype(np.float64)
     if len(values) > VALUES_MAX:
         upto = np.cumsum(np.bincount(places, minlength=calls))
         calls = max(1, int(np.searchsorted(upto, VALUES_MAX, side="right")))

@@ -58,20 +58,24 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
 def _alike(table: str) -> str:
     """The table's rows that lack the same for the same reasons, counted: one scan for all its quantities."""
     ones, when = [one for one in quantities() if one.table == table], TIMES[table]
-    lacks = ", ".join(f"{one.reason}, {one.column} is null as {one.column}_lacks" for one in ones)
+    lacks = ", ".join(f"{one.reason}, {_lacks(one)} as {one.column}_lacks" for one in ones)
     return f"""
         select {lacks}, count(*) as rows, max({when}) as last_at, arg_max(session_id, {when}) as last_session_id
-        from scoped_{table} group by all
+        from scoped_{table} where {" or ".join(_lacks(one) for one in ones)} group by all
     """
+
+
+def _lacks(one: Quantity) -> str:
+    return f"({one.column} is null and coalesce({one.reason}, '') not in {BY_DESIGN})"
 
 
 def _missing(one: Quantity) -> str:
     return f"""
         select '{one.table}' as "table", '{one.column}' as quantity, coalesce({one.reason}, 'not stated') as reason,
-            sum(rows)::bigint as rows, sum(rows) / (select sum(rows) from alike_{one.table})::double as share,
+            sum(rows)::bigint as rows, sum(rows) / (select count(*) from scoped_{one.table})::double as share,
             max(last_at) as last_at, arg_max(last_session_id, last_at) as last_session_id
         from alike_{one.table}
-        where {one.column}_lacks and coalesce({one.reason}, '') not in {BY_DESIGN} group by {one.reason}
+        where {one.column}_lacks group by {one.reason}
     """
 
 
