@@ -13,6 +13,7 @@ from tests.dashboard.serving import Served, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+RUNNING = """document.querySelector("[data-testid=stApp]").dataset.testScriptState === "running" """
 ABOUT = "range=all&model=gpt-realtime&voice=marin"
 
 
@@ -31,8 +32,8 @@ def leave(request: pytest.FixtureRequest) -> str:
 def ready(page: Page, leave: str) -> None:
     if leave == "once it is made":
         settled(page)
-        running = page.get_by_test_id("stApp")
-        expect(running).to_have_attribute("data-test-script-state", "running")
+        # For a moment only: `expect`, which looks once a second, could miss it again and again.
+        page.wait_for_function(RUNNING)
         settled(page)
 
 
