@@ -60,19 +60,26 @@ def _asked_for() -> Found:
 @guarded
 def _list(desk: Desk, _settings: DashboardSettings, choice: Choice, found: Found) -> None:
     about = scope(choice, now())
-    count = desk.ask(sessions.count, about, found=found)
-    if not count:
+
+    def lines_of(page: int) -> list[SessionLine]:
+        skip = (page - 1) * PAGE_SIZE
+        return desk.ask(sessions.recent, about, found=found, page_size=PAGE_SIZE, skip=skip)
+
+    # How many there are comes with the lines: to count them alone would be the same search once more.
+    guess = int(st.session_state.get("page") or 1)
+    lines = lines_of(guess) or lines_of(1)
+    if not lines:
         st.info(
             f"No call matches ({choice.words}). Choose a longer time range, or search for less.",
             icon=":material/search_off:",
         )
         return
+    count = lines[0].of
     how = "Shift and space open the one that you are at." if st.session_state.get(BY_KEYS) else "Choose one to open it."
     st.caption(f"{wording.count(count, 'call')}, {_in_order(found)}. {how}", help=KEYS)
     pages = -(-count // PAGE_SIZE)
     shown = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
-    skip = (shown - 1) * PAGE_SIZE
-    _table(desk.ask(sessions.recent, about, found=found, page_size=PAGE_SIZE, skip=skip))
+    _table(lines if shown == guess else lines_of(shown))
 
 
 def _in_order(found: Found) -> str:

@@ -33,6 +33,8 @@ class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: int
     log: str
     """open, complete, or why it is not complete."""
+    of: int
+    """How many calls are found in all."""
 
 
 WITH: Final[dict[str, str]] = {
@@ -90,21 +92,23 @@ EVERY: Final = Found()
 
 def _chosen(scope: Scope, found: Found) -> str:
     conditions = "".join(f" and ({WITH[name]})" for name in found.having if name in WITH)
-    searched = SEARCHED.replace("$days", days(scope)) if found.search.strip() else ""
-    return f", chosen as (select * from scope where true{conditions}{searched})"
+    if not found.search.strip():
+        return f", chosen as (select * from scope where true{conditions})"
+    words = SEARCHED.replace("$days", days(scope))
+    return f", searched as materialized ({words}), chosen as (select * from scope where true{conditions}{FOUND})"
 
 
-# What was said lies in the partition of the call's day, too: no other day's words are read.
+# What was said lies in the partition of the call's day, too: no other day's words are read. They are read once, however
+# often the calls in which they occur are asked for.
 SEARCHED = """
-    and (contains(lower(session_id), lower($search))
-        or contains(lower(coalesce(upstream_session_id, '')), lower($search))
-        or session_id in (
-            select session_id from transcripts where $days and contains(lower(coalesce(text, '')), lower($search))
-            union all select session_id from tool_calls
-                where $days and contains(lower(coalesce(name, '')), lower($search))
-            union all select session_id from session_errors
-                where $days and contains(lower(concat_ws(' ', kind, code, message)), lower($search))
-        ))
+    select session_id from transcripts where $days and contains(lower(text), lower($search))
+    union all select session_id from tool_calls where $days and contains(lower(name), lower($search))
+    union all select session_id from session_errors
+        where $days and contains(lower(concat_ws(' ', kind, code, message)), lower($search))
+"""
+FOUND = """
+    and (contains(lower(session_id), lower($search)) or contains(lower(upstream_session_id), lower($search))
+        or session_id in (select session_id from searched))
 """
 
 
@@ -122,40 +126,30 @@ def _order(found: Found) -> str:
     return f"order by {running}{ORDERS[found.order]} {'asc' if found.up else 'desc'} nulls last, session_id"
 
 
-def _listed(scope: Scope, found: Found) -> str:
+def _listed(scope: Scope, found: Found, columns: str) -> str:
     """The list's rows: of all calls the waits are looked up where the order asks for them, else of those shown."""
     order, bounds = _order(found), "limit $page_size offset $skip"
     if found.order in WAITS:
         return (
-            f"{_chosen(scope, found)}{_waits(scope, 'chosen')} select {COLUMNS} from chosen "
+            f"{_chosen(scope, found)}{_waits(scope, 'chosen')} select {columns} from chosen "
             f"left join waits using (session_id) {order} {bounds}"
         )
     return (
         f"{_chosen(scope, found)}, shown as (select * from chosen {order} {bounds}){_waits(scope, 'shown')} "
-        f"select {COLUMNS} from shown left join waits using (session_id) {order}"
+        f"select {columns} from shown left join waits using (session_id) {order}"
     )
 
 
 def recent(cursor: Cursor, scope: Scope, *, found: Found = EVERY, page_size: int, skip: int) -> list[SessionLine]:
     """A page of the calls that are found, in their order."""
-    named = _named(found)
-    return ask_scoped(cursor, SessionLine, scope, _listed(scope, found), page_size=page_size, skip=skip, **named)
+    sql = _listed(scope, found, f"{COLUMNS}, (select count(*) from chosen) as of")
+    return ask_scoped(cursor, SessionLine, scope, sql, page_size=page_size, skip=skip, **_named(found))
 
 
 def exported(cursor: Cursor, scope: Scope, *, found: Found = EVERY, limit: int) -> pa.Table:
     """The same, all columns as the list has them, as an Arrow table of at most `limit` rows."""
-    return table_scoped(cursor, scope, _listed(scope, found), page_size=limit, skip=0, **_named(found))
+    return table_scoped(cursor, scope, _listed(scope, found, COLUMNS), page_size=limit, skip=0, **_named(found))
 
 
 def _named(found: Found) -> dict[str, Parameter]:
     return {"search": found.search.strip()} if found.search.strip() else {}
-
-
-class Count(msgspec.Struct, frozen=True):
-    count: int
-
-
-def count(cursor: Cursor, scope: Scope, *, found: Found = EVERY) -> int:
-    """How many calls are found."""
-    sql = _chosen(scope, found) + " select count(*) as count from chosen"
-    return ask_scoped(cursor, Count, scope, sql, **_named(found))[0].count
