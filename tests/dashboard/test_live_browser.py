@@ -16,7 +16,7 @@ from dashboard import wording
 from pipeline.dataset import Reader
 from tests.dashboard.browsing import WITHIN_MS, Opener, figure
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # Time enough for a browser to have opened the page, for a tool that takes long enough to compare figures meanwhile, and
 # for a look at the call before it is over: also on a slow machine, which a call in real time does not wait for.

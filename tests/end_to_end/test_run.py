@@ -47,7 +47,6 @@ def all_ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_scenario_that_comes_along_is_green_against_the_simulator(
     all_ran: dict[str, tuple[int, str]], name: str
@@ -61,7 +60,6 @@ def test_each_scenario_that_comes_along_is_green_against_the_simulator(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_their_sessions_are_whole_in_the_same_dataset_as_all_others(all_ran: dict[str, tuple[int, str]]) -> None:
     data_dir = Path(all_ran[""][1])
     ends = {worker: end(data_dir / "journal" / worker) for worker in workers(data_dir / "journal")}

@@ -36,7 +36,6 @@ def processes_around(data_dir: Path) -> Sequence[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_try_out_ends_with_whole_sessions_and_the_rows_that_its_calls_hold(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
 
@@ -63,7 +62,6 @@ def test_the_try_out_ends_with_whole_sessions_and_the_rows_that_its_calls_hold(t
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_ctrl_c_stops_all_programs_and_leaves_none_behind(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     command = [*COMMAND, "up", "--upstream", "ws://127.0.0.1:9", "--data-dir", str(data_dir), *FREE_PORTS]

@@ -377,7 +377,6 @@ def test_a_disk_that_is_full_delays_rows_and_loses_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_killed_at_any_moment_it_neither_loses_nor_doubles_a_row(tmp_path: Path) -> None:
     """Kill -9 while the journal grows, again and again; small limits make merges and saves part of it."""
     chance = random.Random(5)
