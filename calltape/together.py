@@ -208,8 +208,6 @@ select
     sum(turns)::int as turns,
     sum(interruptions)::int as interruptions,
     sum(tool_calls)::int as tool_calls,
-    (select round(median(perceived_latency_ms)) from turns) as perceived_p50_ms,
-    (select round(median(wire_latency_ms)) from turns) as wire_p50_ms,
     round(sum(metered_usd_nanos) / 1e9, 4) as metered_usd,
     round(sum(billed_usd_nanos) / 1e9, 4) as billed_usd
 from sessions
@@ -221,4 +219,26 @@ def _summary(place: "Where") -> str:
 
     written = io.StringIO()
     sql.ask(place, SUMMARY, "table", written)
-    return written.getvalue().rstrip()
+    return f"{written.getvalue().rstrip()}\n{_waits(place)}"
+
+
+def _waits(place: "Where") -> str:
+    """The medians that the overview shows of all calls: turns whose latencies mean different things are not mixed."""
+    from dashboard import wording
+    from dashboard.queries import latency
+    from dashboard.queries.asking import Scope
+    from pipeline.dataset import Reader
+
+    reader = Reader(place)
+    try:
+        found = latency.cohorts(reader.cursor(), Scope(until=datetime.now(UTC)))
+    finally:
+        reader.close()
+    if not found:
+        return "No turn has a latency."
+    of = found[0]
+    return (
+        f"Perceived latency p50 {wording.milliseconds(of.perceived_p50_ms)} (n {of.perceived}), "
+        f"wire p50 {wording.milliseconds(of.wire_p50_ms)} (n {of.wire}): "
+        f"turns of {wording.cohort(of.input_kind, of.speech_ended_by, of.latency_basis)}."
+    )

@@ -13,6 +13,12 @@ import pytest
 from pipeline.dataset import Reader
 
 COMMAND = (sys.executable, "-m", "calltape")
+MEDIAN = """
+select count(*), median(round(perceived_latency_ms)) from turns
+where perceived_latency_ms is not null
+    and input_kind = 'speech' and speech_ended_by = 'server_vad' and latency_basis = 'append_clock'
+"""
+"""Of the largest part of the try-out's turns of which a median may be taken at all, and of how many; an odd number."""
 FREE_PORTS = ("--ingest-port", "0", "--dashboard-port", "0", "--simulate-port", "0")
 
 
@@ -58,6 +64,9 @@ def test_the_try_out_ends_with_whole_sessions_and_the_rows_that_its_calls_hold(t
     kinds = {str(kind) for (kind,) in rows(data_dir, "select distinct input_kind from turns")}
     assert kinds == {"speech", "text", "none"}
     assert rows(data_dir, "select count(*) from costs where billed_reason = 'no_price'") == [(0,)]
+    [(measured, p50)] = rows(data_dir, MEDIAN)
+    assert f"Perceived latency p50 {p50:,.0f} ms (n {measured})" in done.stdout
+    assert "turns of speech · server VAD · append clock" in done.stdout
     assert processes_around(data_dir) == []
 
 
