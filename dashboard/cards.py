@@ -9,8 +9,8 @@ import streamlit as st
 from dashboard import addresses
 from dashboard.addresses import Address
 
-MIN_WIDTH: Final = 172
-"""Pixels: two cards stand side by side on a telephone."""
+MIN_WIDTH: Final = 164
+"""Pixels: two cards stand side by side on a telephone, and seven on a window of 1280 with a bar to scroll."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

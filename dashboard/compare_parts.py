@@ -78,7 +78,8 @@ def _side(shown: Shown, name: str, found: Sample) -> None:
     st.metric(f"{name} · {shown.title}", _value(shown, found.value), help=shown.help)
     of = wording.count(found.calls, "call")
     counted = of if shown.of == "call" else f"{wording.count(found.count, shown.of)} in {of}"
-    st.caption(f"{counted} · [look]({addresses.href(shown.to, SIDES[name])})")
+    # Not a caption: it fades all that is in it, and a faded link is too pale to read.
+    st.markdown(f":small[:gray[{counted} ·] [look]({addresses.href(shown.to, SIDES[name])})]")
 
 
 def _verdict(shown: Shown, found: Difference) -> str:

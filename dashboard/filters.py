@@ -41,7 +41,7 @@ def bar(known: dict[str, tuple[str, ...]], *, side: str = "") -> Choice:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"{side}filters"):
         chosen = st.segmented_control(
             "Time range", list(RANGES), default=DEFAULT_RANGE, required=True, key=f"{side}range", bind="query-params",
-            label_visibility="collapsed", help="How far back from now. Whole days can be chosen under Filters.",
+            help="How far back from now. Whole days can be chosen under Filters.",
         )  # fmt: skip
         with _popover([*TITLES, *DAYS], side):
             first_day, last_day = _days(side)

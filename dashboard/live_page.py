@@ -42,7 +42,7 @@ def page(desk: Desk, settings: DashboardSettings) -> None:
 def _order() -> str:
     return st.segmented_control(
         "Order", list(ORDERS), default="newest", required=True, key="order", bind="query-params",
-        label_visibility="collapsed", help="Waiting longest: at this moment. Longest wait: of all turns of the call.",
+        help="Waiting longest: at this moment. Longest wait: of all turns of the call.",
     )  # fmt: skip
 
 

@@ -23,8 +23,8 @@ def what_if_section(desk: Desk, about: Scope, tallies: Sequence[Tally], by: Rule
     st.subheader("What if", help=definitions.NOW_AND_THEN)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="what-if"):
         asked = st.segmented_control(
-            "What if", list(QUESTIONS), default=ANOTHER_MODEL, required=True, key="what_if", bind="query-params",
-            label_visibility="collapsed", help=definitions.NOW_AND_THEN,
+            "Question", list(QUESTIONS), default=ANOTHER_MODEL, required=True, key="what_if", bind="query-params",
+            help=definitions.NOW_AND_THEN,
         )  # fmt: skip
         answer = QUESTIONS[asked](desk, about, tallies, by)
     cards(_cards(answer), key="then", columns=5)

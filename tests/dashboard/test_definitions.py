@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.proto.LabelVisibility_pb2 import LabelVisibility
 from streamlit.testing.v1.element_tree import Block, Node
 
 from dashboard import quality_page
@@ -70,7 +71,9 @@ def columns_without_words(table: Any) -> Iterator[str]:
 
 
 def words(node: Any) -> str:
-    return str(node.proto.help)
+    """Its definition, which stands beside its label: where that is hidden, so is the definition."""
+    hidden = hasattr(node.proto, "label_visibility") and node.proto.label_visibility.value != LabelVisibility.VISIBLE
+    return "" if hidden else str(node.proto.help)
 
 
 def label(node: Any) -> str:
