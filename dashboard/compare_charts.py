@@ -36,9 +36,9 @@ def shares(found: Sequence[Difference], titles: Mapping[str, str]) -> alt.LayerC
         ],
     )
     along = alt.X("low:Q", title="A against B, in % of B", axis=alt.Axis(format="+.0f", **LABELS))
-    line = base.mark_rule(strokeWidth=3).encode(x=along, x2="high:Q")
-    point = base.mark_point(filled=True, size=80).encode(x="share:Q")
-    zero = alt.Chart(pa.Table.from_pylist([{"at": 0.0}])).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x="at:Q")
+    line = base.mark_rule(strokeWidth=3).encode(x=along, x2=alt.X2("high:Q"))
+    point = base.mark_point(filled=True, size=80).encode(x=alt.X("share:Q"))
+    zero = alt.Chart(pa.Table.from_pylist([{"at": 0.0}])).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x=alt.X("at:Q"))
     return tidy(alt.layer(zero, line, point), height=AROUND + ROW * len(rows))
 
 
@@ -57,7 +57,7 @@ def distributions(sides: Mapping[str, Sequence[LatencyBin]]) -> alt.LayerChart:
                 "from_ms:Q", bin="binned", title="perceived latency (ms)",
                 axis=alt.Axis(format=",d", grid=False, **LABELS),
             ),
-            x2="to_ms:Q",
+            x2=alt.X2("to_ms:Q"),
             y=alt.Y("share:Q", title="of the turns", stack=None, axis=alt.Axis(format=".0%", **LABELS)),
             color=colours_by("side", SIDES),
             tooltip=[

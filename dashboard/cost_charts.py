@@ -23,7 +23,7 @@ def money_over_time(buckets: Sequence[MoneyBucket]) -> alt.Chart:
         .mark_rect(opacity=0.9)
         .encode(
             x=time_axis("bar_from"),
-            x2="bar_to:T",
+            x2=alt.X2("bar_to:T"),
             y=alt.Y("usd:Q", title="US dollars", scale=alt.Scale(zero=True), axis=alt.Axis(format="$.3~f", **LABELS)),
             y2=alt.datum(0),
             color=colours_by("basis", BASES),

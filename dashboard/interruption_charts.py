@@ -40,7 +40,7 @@ def yield_distribution(bins: Sequence[YieldBin]) -> alt.Chart:
                 "from_ms:Q", bin="binned", title="time to yield (ms)", scale=alt.Scale(domainMin=0),
                 axis=alt.Axis(format=",d", grid=False, **LABELS),
             ),
-            x2="to_ms:Q",
+            x2=alt.X2("to_ms:Q"),
             y=alt.Y("count:Q", title="interruptions", axis=alt.Axis(tickMinStep=1, format=",d", **LABELS)),
             tooltip=[
                 alt.Tooltip("from_ms:Q", title="from (ms)", format=",.0f"),

@@ -52,7 +52,7 @@ def latency_distribution(bins: Sequence[LatencyBin], cohort: CohortLatency, meas
                 title=f"{measure} latency (ms)",
                 axis=alt.Axis(format=",d", grid=False, **LABELS),
             ),
-            x2="to_ms:Q",
+            x2=alt.X2("to_ms:Q"),
             y=alt.Y("turns:Q", title="turns", axis=alt.Axis(tickMinStep=1, format=",d", **LABELS)),
             tooltip=[
                 alt.Tooltip("from_ms:Q", title="from (ms)", format=",.0f"),
@@ -78,8 +78,8 @@ def _bands(axis: str) -> list[alt.Chart]:
     band = alt.Chart(data).mark_rect(color=GREEN, opacity=0.12)
     gap = alt.Chart(data).mark_rule(color=GREY, strokeDash=[4, 3])
     if axis == "y":
-        return [band.encode(y="low:Q", y2="high:Q"), gap.encode(y="gap:Q")]
-    return [band.encode(x="low:Q", x2="high:Q"), gap.encode(x="gap:Q")]
+        return [band.encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q")), gap.encode(y=alt.Y("gap:Q"))]
+    return [band.encode(x=alt.X("low:Q"), x2=alt.X2("high:Q")), gap.encode(x=alt.X("gap:Q"))]
 
 
 def _percentile_rules(marks: Mapping[str, float]) -> list[alt.Chart]:
@@ -90,7 +90,7 @@ def _percentile_rules(marks: Mapping[str, float]) -> list[alt.Chart]:
         alt.Chart(data)
         .mark_rule(strokeWidth=2)
         .encode(
-            x="at:Q",
+            x=alt.X("at:Q"),
             color=colours_by("name", {name: PERCENTILES[name] for name in marks}),
             tooltip=[alt.Tooltip("name:N", title="percentile"), alt.Tooltip("at:Q", title="ms", format=",.0f")],
         )
