@@ -38,7 +38,9 @@ def shares(found: Sequence[Difference], titles: Mapping[str, str]) -> alt.LayerC
     along = alt.X("low:Q", title="A against B, in % of B", axis=alt.Axis(format="+.0f", **LABELS))
     line = base.mark_rule(strokeWidth=3).encode(x=along, x2=alt.X2("high:Q"))
     point = base.mark_point(filled=True, size=80).encode(x=alt.X("share:Q"))
-    zero = alt.Chart(pa.Table.from_pylist([{"at": 0.0}])).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x=alt.X("at:Q"))
+    zero = (
+        alt.Chart(pa.Table.from_pylist([{"at": 0.0}])).mark_rule(color=GREY, strokeDash=[4, 3]).encode(x=alt.X("at:Q"))
+    )
     return tidy(alt.layer(zero, line, point), height=AROUND + ROW * len(rows))
 
 

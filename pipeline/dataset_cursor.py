@@ -1,7 +1,7 @@
 """A connection to the tables as they stood when it was opened, and how a question about some days is put to it."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -45,8 +45,8 @@ class TableFiles(msgspec.Struct, frozen=True, kw_only=True):
         }
         return lists | {name: self.reach[end] for end, name in views.bounds(self.table).items()}
 
-    def rows(self, first: date | None, last: date, sources: "Sources") -> str:
-        """The select of the rows whose sessions opened on these UTC days, or say no day."""
+    def rows(self, first: date | None, last: date, sources: "Sources", columns: Container[str] | None = None) -> str:
+        """The select of the rows whose sessions opened on these UTC days, or say no day; of all columns, or these."""
         since, until = "" if first is None else str(first), str(last)
         wanted = {
             kind: [file for file in files if since <= file.day <= until or file.day == NO_DAY]
@@ -55,7 +55,7 @@ class TableFiles(msgspec.Struct, frozen=True, kw_only=True):
         found = sources(self.table, wanted)
         if not any(found.values()):
             found = {views.SETTLED: [views.read_files([self.empty])]}
-        return views.rows_of(self.table, found)
+        return views.rows_of(self.table, found, columns)
 
 
 Sources = Callable[[Table, Mapping[str, Sequence[FileRead]]], dict[str, list[str]]]
@@ -105,16 +105,25 @@ class Cursor:
         """Let go of it. The dataset stays open."""
         self.connection.close()
 
-    def over_days(self, sql: str, first: date | None, last: date, tables: Iterable[str] = TABLES) -> str:
-        """The same question, with each of these tables that it names being only the rows of some UTC days."""
+    def over_days(
+        self, sql: str, first: date | None, last: date, tables: Iterable[str] = TABLES, *, columns_named: bool = False
+    ) -> str:
+        """The same question, with each of these tables that it names being only the rows of some UTC days.
+
+        Where the question names all columns that it asks for (`columns_named`), the tables have no others.
+        """
+        columns = frozenset(_WORD.findall(sql)) if columns_named else None
         named = [name for name in tables if _NAMINGS[name].search(sql)]
-        narrowed = ", ".join(f"{name} as ({self._files[name].rows(first, last, self._sources)})" for name in named)
+        narrowed = ", ".join(
+            f"{name} as ({self._files[name].rows(first, last, self._sources, columns)})" for name in named
+        )
         if not narrowed:
             return sql
         begun = _WITH.match(sql)
         return f"with {narrowed}, {sql[begun.end() :]}" if begun else f"with {narrowed} {sql}"
 
 
+_WORD: Final = re.compile(r"\w+")
 _WITH: Final = re.compile(r"\s*with\s+", re.IGNORECASE)
 _NAMINGS: Final = {name: re.compile(rf"\b(?:from|join)\s+{name}\b", re.IGNORECASE) for name in TABLES}
 """Where a table is read; its name may be a column's, too."""

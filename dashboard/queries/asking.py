@@ -94,6 +94,8 @@ def scope_sql(scope: Scope, sql: str) -> str:
         wanted.add("scope")
     # A table that is named costs some milliseconds, also where nothing is asked of it.
     named = [f"{name} as ({select})" for name, select in parts.items() if name in wanted]
+    if scope.facets and any(name.startswith("scoped_") for name in wanted):
+        named.insert(0, f"chosen_calls as materialized ({_chosen_calls(scope)})")
     goes_on = sql.lstrip()
     if not named:
         return f"with {goes_on[1:]}" if goes_on.startswith(",") else goes_on
@@ -108,11 +110,13 @@ def _sessions(scope: Scope) -> str:
 
 def _scoped(scope: Scope, table: str, when: str) -> str:
     since = f" and {when} >= $since::timestamptz" if scope.since else ""
-    known = f" and session_id in (select session_id from sessions where {days(scope)}{by_facets(scope.facets)})"
-    return (
-        f"select * from {table} where {days(scope)}{since} and {when} < $until::timestamptz"
-        f"{known if scope.facets else ''}"
-    )
+    of_chosen = " and session_id in (select session_id from chosen_calls)" if scope.facets else ""
+    return f"select * from {table} where {days(scope)}{since} and {when} < $until::timestamptz{of_chosen}"
+
+
+def _chosen_calls(scope: Scope) -> str:
+    """The calls that have the facets; what happened in them may lie in the scope where they begin before it."""
+    return f"select session_id from sessions where {days(scope)}{by_facets(scope.facets)}"
 
 
 def days(scope: Scope) -> str:
@@ -206,9 +210,9 @@ def ask_session(
 
 
 def _over_its_days(cursor: Cursor, scope: Scope, sql: str) -> str:
-    """The question about the scope, in which the tables of facts are no more than its days."""
+    """The question about the scope, in which the tables of facts are no more than its days and the columns it names."""
     first, last = _its_days(scope)
-    return cursor.over_days(scope_sql(scope, sql), first, last, FACTS)
+    return cursor.over_days(scope_sql(scope, sql), first, last, FACTS, columns_named=True)
 
 
 def day_of(session_id: str) -> date:

@@ -114,6 +114,25 @@ def test_a_table_is_narrowed_where_it_is_read_and_not_where_a_column_has_its_nam
     assert cursor.sql(narrowed).fetchall() == [(0,)]
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_of_the_columns_those_are_there_that_the_question_names(writer: Writer, tmp_path: Path, copied: bool) -> None:
+    settle(writer, session_id(1))
+    writer.commit(batch([session_row(session_id(2), 1, billed_usd_nanos=1_500_000_000)], position=99))
+    reader = Reader(tmp_path, copies=ALL)
+    if copied:
+        copy_all(reader)
+    cursor = reader.cursor()
+
+    sql = "select status, billed_usd from sessions order by all"
+    narrowed = cursor.over_days(sql, None, TODAY, columns_named=True)
+
+    assert "upstream_host" in cursor.over_days(sql, None, TODAY)
+    assert "upstream_host" not in narrowed
+    assert cursor.sql(narrowed).fetchall() == viewed(reader, sql)
+    everything = cursor.sql(cursor.over_days("select * from sessions", None, TODAY, columns_named=True))
+    assert everything.columns == ["session_id", "version", "date"]
+
+
 def test_a_question_about_no_table_is_left_as_it_is(tmp_path: Path) -> None:
     assert Reader(tmp_path).cursor().over_days("select 1", None, TODAY) == "select 1"
 
