@@ -59,27 +59,27 @@ Query = dict[str, str]
 
 
 class Timed(Desk):
-    """A desk that writes down how long each question took."""
+    """A desk that writes down how long a page waited for each answer: less than it took where it was begun before."""
 
     def __init__(self, reader: Reader) -> None:
         super().__init__(reader)
         self.took_us = Counter[str]()
-        self.asked = Counter[str]()
 
     def forget(self) -> None:
         """Keep no answer but those that no filter changes."""
-        self._kept = {key: answer for key, answer in self._kept.items() if key[0] in STEADY}  # type: ignore[index]
+        self._answers = {key: answer for key, answer in self._answers.items() if key[0] in STEADY}  # type: ignore[index]
         self.took_us.clear()
-        self.asked.clear()
 
-    def _run(self, query: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    def _kept_or_fresh(
+        self, good: Callable[..., bool], query: Callable[..., Any], *arguments: Any, **named: Any
+    ) -> Any:
         begun = time.perf_counter()
         try:
-            return super()._run(query, *arguments, **named)
+            return super()._kept_or_fresh(good, query, *arguments, **named)
         finally:
-            name = f"{query.__module__.rpartition('.')[2]}.{query.__name__}"
-            self.took_us[name] += round(1e6 * (time.perf_counter() - begun))
-            self.asked[name] += 1
+            self.took_us[f"{query.__module__.rpartition('.')[2]}.{query.__name__}"] += round(
+                1e6 * (time.perf_counter() - begun)
+            )
 
 
 class Visits(msgspec.Struct, kw_only=True):
@@ -90,9 +90,8 @@ class Visits(msgspec.Struct, kw_only=True):
     new_ms: list[float] = []
     again_ms: list[float] = []
     asked_ms: list[float] = []
-    """Of a new visit, all its questions together."""
+    """Of a new visit, the waiting for all its answers."""
     took_us: Counter[str] = msgspec.field(default_factory=Counter)
-    asked: Counter[str] = msgspec.field(default_factory=Counter)
 
     @property
     def aim_ms(self) -> float:
@@ -111,7 +110,6 @@ def visits(page: Address, made: Made, days: int, runs: int) -> Visits:
         found.new_ms.append(_visit(page, query))
         found.asked_ms.append(desk.took_us.total() / 1000)
         found.took_us += desk.took_us
-        found.asked += desk.asked
         found.again_ms.append(_visit(page, query))
     return found
 
@@ -177,7 +175,9 @@ def told(found: Sequence[Visits]) -> None:
             f"{new:5.0f} ms{new / one.aim_ms:7.2f}x{statistics.median(one.again_ms):8.0f} ms"
             f"{share(one.again_ms, 0.95):5.0f} ms{sum(one.asked_ms) / sum(one.new_ms):9.0%}"
         )
-    print("\nwhere the time goes, in milliseconds of a new visit (mean), dearest first:")
+    print(
+        "\nwhere the time goes, in milliseconds of a new visit (mean): waits for answers, the longest first, and the rest:"
+    )
     for one in found:
         count = len(one.new_ms)
         parts = [f"{name} {us / 1000 / count:.0f}" for name, us in one.took_us.most_common(9)]

@@ -28,6 +28,10 @@ from pipeline.domain.reasons import meaning
 @scoped
 def page(desk: Desk, about: Scope, choice: Choice) -> None:
     """The money of the scope."""
+    for stretch in filter(None, (about.before, about)):
+        desk.begin(overview.headline, stretch)
+    for query in (cost.call_cost, cost.tallies, overview.money_by_model, quality.unpriced, cost.left_out):
+        desk.begin(query, about)
     by = rules(from_environment().by_rules)
     head, before = desk.ask(overview.headline, about), about.before
     was = desk.ask(overview.headline, before) if before else None

@@ -4,6 +4,7 @@ import atexit
 import threading
 import time
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import duckdb
@@ -29,6 +30,10 @@ LATELY_S = 0.7
 
 STEADY_S = 60.0
 """How long an answer is kept that changes once in a while: which models, voices and labels there are."""
+BEGUN_AT_ONCE = 4
+"""Questions that are answered beside the pages at one time."""
+BEGUN_MAX = 64
+"""Begun questions that have no answer yet; more are asked when they are asked for."""
 COPY_EVERY_S = 2.0
 """How often it is looked for files to copy, once all are."""
 COPIED_WITHIN_S = 5.0
@@ -71,8 +76,10 @@ class Desk:
         self.dataset = dataset
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: dict[Hashable, Answer] = {}
+        self._answers: dict[Hashable, Answer] = {}
         self._idle: list[Opened] = []
+        self._running: dict[Hashable, Future[Any]] = {}
+        self._beside = ThreadPoolExecutor(BEGUN_AT_ONCE, thread_name_prefix="asking")
 
     def ask(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> T:
         """The answer to a query; a kept one while no row has changed since, and of a dear one a little longer."""
@@ -86,6 +93,12 @@ class Desk:
         """The same, but up to STEADY_S old, once there is something: for what hardly changes and each page needs."""
         return self._kept_or_fresh(Answer.is_steady, query, *arguments, **named)
 
+    def begin(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> None:
+        """Look for an answer that will be asked for: while a page draws what it has, the rest is found."""
+        key = _key(query, *arguments, **named)
+        if len(self._running) < BEGUN_MAX and self._kept(Answer.holds, key) is None and (mine := self._claimed(key)):
+            self._beside.submit(lambda: self._found(mine, key, query, *arguments, **named))
+
     def _kept_or_fresh(
         self,
         good: Callable[[Answer, int, float], bool],
@@ -93,20 +106,58 @@ class Desk:
         *arguments: P.args,
         **named: P.kwargs,
     ) -> T:
-        key = (query, arguments, tuple(sorted(named.items())))
-        snapshot, begun_s = self.dataset.snapshot, self._clock()
-        with self._lock:
-            kept = self._kept.get(key)
-        if kept is not None and good(kept, snapshot, begun_s):
+        key = _key(query, *arguments, **named)
+        if (kept := self._kept(good, key)) is not None:
             return kept.value  # type: ignore[no-any-return]  # the key holds the query, which gives a T
-        value = self.fresh(query, *arguments, **named)
-        ended_s = self._clock()
+        # What somebody asks already is asked once.
+        if mine := self._claimed(key):
+            self._found(mine, key, query, *arguments, **named)
+            return mine.result()  # type: ignore[no-any-return]  # as above
         with self._lock:
-            self._kept.pop(key, None)
-            self._kept[key] = Answer(value=value, snapshot=snapshot, at_s=ended_s, took_s=ended_s - begun_s)
-            if len(self._kept) > KEPT_MAX:
-                del self._kept[next(iter(self._kept))]
-        return value
+            running = self._running.get(key)
+        if running is not None:
+            return running.result()  # type: ignore[no-any-return]  # as above
+        return self._kept_or_fresh(good, query, *arguments, **named)
+
+    def _kept(self, good: Callable[[Answer, int, float], bool], key: Hashable) -> Answer | None:
+        snapshot, now_s = self.dataset.snapshot, self._clock()
+        with self._lock:
+            kept = self._answers.get(key)
+        return kept if kept is not None and good(kept, snapshot, now_s) else None
+
+    def _claimed(self, key: Hashable) -> Future[Any] | None:
+        """What the answer is to be put into by whoever claims the question; None where somebody has."""
+        with self._lock:
+            if key in self._running:
+                return None
+            self._running[key] = mine = Future[Any]()
+            return mine
+
+    def _found(
+        self,
+        mine: Future[Any],
+        key: Hashable,
+        query: Callable[Concatenate[Cursor, P], T],
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> None:
+        """Find the answer and keep it, or the failure for those who wait."""
+        try:
+            snapshot, begun_s = self.dataset.snapshot, self._clock()
+            value = self.fresh(query, *arguments, **named)
+            ended_s = self._clock()
+        except BaseException as error:  # noqa: BLE001  # whoever asks for it gets it
+            with self._lock:
+                del self._running[key]
+            mine.set_exception(error)
+            return
+        with self._lock:
+            self._answers.pop(key, None)
+            self._answers[key] = Answer(value=value, snapshot=snapshot, at_s=ended_s, took_s=ended_s - begun_s)
+            if len(self._answers) > KEPT_MAX:
+                del self._answers[next(iter(self._answers))]
+            del self._running[key]
+        mine.set_result(value)
 
     def fresh(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> T:
         """The answer without keeping it, for questions about the very moment."""
@@ -136,6 +187,10 @@ class Desk:
         with self._lock:
             self._idle.append(opened)
         return value
+
+
+def _key(query: Callable[..., Any], *arguments: object, **named: object) -> Hashable:
+    return (query, arguments, tuple(sorted(named.items())))
 
 
 def open_desk(place: Where, copies_gib: float = 0) -> Desk:

@@ -22,6 +22,10 @@ YIELD_BIN_MS = 50
 @scoped
 def page(desk: Desk, about: Scope, choice: Choice) -> None:
     """The interruptions of the scope."""
+    for stretch in filter(None, (about.before, about)):
+        desk.begin(overview.headline, stretch)
+    desk.begin(overview.interruptions, about)
+    desk.begin(interruptions.time_to_yield, about, bin_ms=YIELD_BIN_MS)
     head, before = desk.ask(overview.headline, about), about.before
     was = desk.ask(overview.headline, before) if before else None
     compared = Compared(now=head, before=was, cohort=None, cohort_before=None, choice=choice)

@@ -20,6 +20,11 @@ from dashboard.window import Choice, step_s
 @scoped
 def page(desk: Desk, about: Scope, choice: Choice) -> None:
     """The figures of the scope."""
+    for stretch in filter(None, (about, about.before)):
+        desk.begin(overview.headline, stretch)
+        desk.begin(latency.cohorts, stretch)
+    for query in (overview.money_by_model, overview.interruptions, overview.errors, overview.incomplete):
+        desk.begin(query, about)
     parts.live_calls([one for one in standing_now(desk, now(), about.facets).calls if one.state.name != live.QUIET])
     cohorts = desk.ask(latency.cohorts, about)
     cards(overview_cards(_compared(desk, about, choice, cohorts)), key="figures")

@@ -23,6 +23,11 @@ OPEN = "Choose a row to open the last call that it happened in."
 @scoped
 def page(desk: Desk, about: Scope, _choice: Choice) -> None:
     """What is missing of the scope."""
+    desk.begin(overview.headline, about)
+    for query in (quality.missing, quality.holes, quality.damaged_lines, quality.unpriced, quality.unknown_types):
+        desk.begin(query, about)
+    desk.begin(overview.incomplete, about)
+    desk.begin(overview.errors, about)
     head = desk.ask(overview.headline, about)
     cards(_cards(head, desk.dataset.status()), key="trust", columns=5)
     missing = desk.ask(quality.missing, about)
