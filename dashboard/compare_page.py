@@ -44,9 +44,10 @@ def _figures(desk: Desk, settings: DashboardSettings, a: Choice, b: Choice) -> N
     one, other = scope(a, at), scope(b, at)
     if one == other:
         st.info("A and B are the same calls. Choose another filter or time range on either side.")
+    desk.begin(latency.cohorts, other)
     cohorts = {"A": desk.ask(latency.cohorts, one), "B": desk.ask(latency.cohorts, other)}
     cohort = _cohort([*cohorts["A"], *cohorts["B"]])
-    found = desk.ask(comparing.both, one, other, cohort)
+    found = comparing.both(desk, one, other, cohort)
     empty = [name for name, calls in (("A", found.a_calls), ("B", found.b_calls)) if not calls]
     if empty:
         st.warning(f"No calls on side {' and '.join(empty)}: choose a longer time range, or clear a filter.")
@@ -80,6 +81,7 @@ def _distributions(
 ) -> None:
     slowest = [one.perceived_p99_ms for found in cohorts.values() for one in found if one.cohort == cohort]
     width = bin_ms(max((ms for ms in slowest if ms is not None), default=0.0))
+    desk.begin(latency.distribution, scopes["B"], cohort, MEASURE, bin_ms=width, bins=BINS)
     bins = {
         side: desk.ask(latency.distribution, about, cohort, MEASURE, bin_ms=width, bins=BINS)
         for side, about in scopes.items()

@@ -1,12 +1,13 @@
 """Whether two cohorts of calls differ: the figures of both, their difference, and how sure it is."""
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
 
 from dashboard.bootstrap import Floats, Interval, Sums, Values, interval, median, median_draws, ratio, ratio_draws
+from dashboard.desk import Desk
 from dashboard.queries import comparison
 from dashboard.queries.asking import Scope
 from dashboard.queries.comparison import Side
@@ -70,18 +71,32 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
 
 
-def both(cursor: Cursor, a: Scope, b: Scope, cohort: Cohort) -> Comparison:
-    """A question for the desk: both sides, asked and compared."""
-    return compared(comparison.side(cursor, a, cohort), comparison.side(cursor, b, cohort))
+class Sampled(msgspec.Struct, frozen=True, kw_only=True):
+    """One cohort with its draws: a few kilobytes for each measure, however many calls it has."""
+
+    calls: int
+    keys: Any
+    """Hashes of the ids of the calls that were drawn from."""
+    samples: dict[str, Sample]
+    """By the keys of `MEASURES`."""
 
 
-def compared(a: Side, b: Side) -> Comparison:
-    """Every measure of two sides."""
+def sampled(cursor: Cursor, scope: Scope, cohort: Cohort) -> Sampled:
+    """A question for the desk: one side, asked and drawn from."""
+    side = comparison.side(cursor, scope, cohort)
+    samples = {name: measure(side) for name, measure in MEASURES.items()}
+    return Sampled(calls=side.figures.calls, keys=side.keys, samples=samples)
+
+
+def both(desk: Desk, a: Scope, b: Scope, cohort: Cohort) -> Comparison:
+    """Every measure of two sides, one of which is asked about beside the other."""
+    desk.begin(sampled, b, cohort)
+    one, other = desk.ask(sampled, a, cohort), desk.ask(sampled, b, cohort)
     return Comparison(
-        a_calls=a.figures.calls,
-        b_calls=b.figures.calls,
-        shared=len(np.intersect1d(a.keys, b.keys)),
-        differences=tuple(difference(name, sampled(a), sampled(b)) for name, sampled in MEASURES.items()),
+        a_calls=one.calls,
+        b_calls=other.calls,
+        shared=len(np.intersect1d(one.keys, other.keys)),
+        differences=tuple(difference(name, one.samples[name], other.samples[name]) for name in MEASURES),
     )
 
 

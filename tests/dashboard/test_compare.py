@@ -85,15 +85,15 @@ def test_with_very_many_values_fewer_calls_are_drawn_from(desk: Desk, monkeypatc
 
 
 def test_calls_on_both_sides_are_counted(desk: Desk, told: list[Call]) -> None:
-    both = desk.ask(comparing.both, REALTIME, Scope(until=NOW), BY_VAD)
-    apart = desk.ask(comparing.both, REALTIME, MINI, BY_VAD)
+    both = comparing.both(desk, REALTIME, Scope(until=NOW), BY_VAD)
+    apart = comparing.both(desk, REALTIME, MINI, BY_VAD)
 
     assert both.shared == len(of_model(told, "gpt-realtime"))
     assert apart.shared == 0
 
 
 def test_a_side_without_calls_is_compared_with_nothing(desk: Desk) -> None:
-    found = desk.ask(comparing.both, REALTIME, Scope(until=NOW, voice=("of nobody",)), BY_VAD)
+    found = comparing.both(desk, REALTIME, Scope(until=NOW, voice=("of nobody",)), BY_VAD)
 
     assert (found.a_calls > 0, found.b_calls) == (True, 0)
     assert {one.verdict for one in found.differences} == {"too few"}
@@ -138,7 +138,7 @@ def test_with_enough_calls_a_verdict_is_given(tmp_path: Path, monkeypatch: pytes
     assert "**No difference can be told**" in forth
     [found] = [
         one
-        for one in open_desk(tmp_path / "dataset").ask(comparing.both, REALTIME, MINI, BY_VAD).differences
+        for one in comparing.both(open_desk(tmp_path / "dataset"), REALTIME, MINI, BY_VAD).differences
         if one.measure == "perceived"
     ]
     assert found.interval is not None
