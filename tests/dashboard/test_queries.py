@@ -3,7 +3,7 @@
 import random
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,7 @@ from dashboard.queries.latency import Cohort
 from dashboard.queries.percentiles import SHARES
 from ingest.envelope import new_session_id
 from pipeline.dataset import Reader
+from pipeline.dataset_cursor import Cursor
 from pipeline.domain import facts
 from tests.dashboard import demo
 from tests.dashboard.demo import NOW, Call, rows_of
@@ -405,42 +406,49 @@ def test_events_are_filtered_by_source_type_and_text(desk: Desk, told: list[Call
 
 
 class Clock:
-    """Seconds that pass when they are told to: `per_answer` of them while an answer is looked for."""
+    """Seconds that pass when they are told to."""
 
-    def __init__(self, per_answer: float) -> None:
-        self.now, self.per_answer, self.asked = 0.0, per_answer, 0
+    now = 0.0
 
     def __call__(self) -> float:
-        # Each question reads the clock when it begins, and once more when it had to be answered anew.
-        self.asked += 1
-        self.now += self.per_answer if self.asked % 2 == 0 else 0.0
         return self.now
+
+
+def taking(clock: Clock, seconds: float) -> Callable[[Cursor, Scope], overview.Headline]:
+    """The headline, for which so many seconds are needed."""
+
+    def headline(cursor: Cursor, scope: Scope) -> overview.Headline:
+        clock.now += seconds
+        return overview.headline(cursor, scope)
+
+    return headline
 
 
 def test_a_cheap_answer_is_kept_until_a_row_changes(tmp_path: Path) -> None:
     first, second = demo.calls(2)
     demo.write(tmp_path, [first])
-    desk = Desk(Reader(tmp_path / "dataset"), Clock(per_answer=0.01))
-    kept = desk.ask(overview.headline, ALL)
+    clock = Clock()
+    desk, headline = Desk(Reader(tmp_path / "dataset"), clock), taking(clock, 0.01)
+    kept = desk.ask(headline, ALL)
 
-    again = desk.ask(overview.headline, ALL)
+    again = desk.ask(headline, ALL)
     demo.write(tmp_path, [second], position=2)
 
     assert again is kept
-    assert desk.ask(overview.headline, ALL).sessions == kept.sessions + 1 == 2
+    assert desk.ask(headline, ALL).sessions == kept.sessions + 1 == 2
 
 
 def test_a_dear_answer_is_kept_a_little_longer_than_the_rows(tmp_path: Path) -> None:
     first, second = demo.calls(2)
     demo.write(tmp_path, [first])
-    clock = Clock(per_answer=0.5)
-    desk = Desk(Reader(tmp_path / "dataset"), clock)
-    kept = desk.ask(overview.headline, ALL)
+    clock = Clock()
+    desk, headline = Desk(Reader(tmp_path / "dataset"), clock), taking(clock, 0.5)
+    kept = desk.ask(headline, ALL)
     demo.write(tmp_path, [second], position=2)
 
-    soon, clock.per_answer = desk.ask(overview.headline, ALL), 0.0
+    soon = desk.ask(headline, ALL)
     clock.now += 20 * 0.5
-    later = desk.ask(overview.headline, ALL)
+    later = desk.ask(headline, ALL)
 
     assert soon is kept
     assert later.sessions == 2
@@ -449,14 +457,14 @@ def test_a_dear_answer_is_kept_a_little_longer_than_the_rows(tmp_path: Path) -> 
 def test_what_happens_now_is_never_an_old_answer_however_dear(tmp_path: Path) -> None:
     first, second = demo.calls(2)
     demo.write(tmp_path, [first])
-    clock = Clock(per_answer=5.0)
-    desk = Desk(Reader(tmp_path / "dataset"), clock)
-    kept = desk.lately(overview.headline, ALL)
+    clock = Clock()
+    desk, headline = Desk(Reader(tmp_path / "dataset"), clock), taking(clock, 5.0)
+    kept = desk.lately(headline, ALL)
     demo.write(tmp_path, [second], position=2)
 
-    soon, clock.per_answer = desk.lately(overview.headline, ALL), 0.0
+    soon = desk.lately(headline, ALL)
     clock.now += LATELY_S
-    later = desk.lately(overview.headline, ALL)
+    later = desk.lately(headline, ALL)
 
     assert soon is kept
     assert later.sessions == 2
