@@ -96,8 +96,11 @@ class Desk:
     def begin(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> None:
         """Look for an answer that will be asked for: while a page draws what it has, the rest is found."""
         key = _key(query, *arguments, **named)
-        if len(self._running) < BEGUN_MAX and self._kept(Answer.holds, key) is None and (mine := self._claimed(key)):
-            self._beside.submit(lambda: self._found(mine, key, query, *arguments, **named))
+        if len(self._running) >= BEGUN_MAX or self._kept(Answer.holds, key) is not None:
+            return
+        answer, is_new = self._running_or_new(key)
+        if is_new:
+            self._beside.submit(lambda: self._find(answer, key, query, *arguments, **named))
 
     def _kept_or_fresh(
         self,
@@ -110,14 +113,10 @@ class Desk:
         if (kept := self._kept(good, key)) is not None:
             return kept.value  # type: ignore[no-any-return]  # the key holds the query, which gives a T
         # What somebody asks already is asked once.
-        if mine := self._claimed(key):
-            self._found(mine, key, query, *arguments, **named)
-            return mine.result()  # type: ignore[no-any-return]  # as above
-        with self._lock:
-            running = self._running.get(key)
-        if running is not None:
-            return running.result()  # type: ignore[no-any-return]  # as above
-        return self._kept_or_fresh(good, query, *arguments, **named)
+        answer, is_new = self._running_or_new(key)
+        if is_new:
+            self._find(answer, key, query, *arguments, **named)
+        return answer.result()  # type: ignore[no-any-return]  # as above
 
     def _kept(self, good: Callable[[Answer, int, float], bool], key: Hashable) -> Answer | None:
         snapshot, now_s = self.dataset.snapshot, self._clock()
@@ -125,17 +124,15 @@ class Desk:
             kept = self._answers.get(key)
         return kept if kept is not None and good(kept, snapshot, now_s) else None
 
-    def _claimed(self, key: Hashable) -> Future[Any] | None:
-        """What the answer is to be put into by whoever claims the question; None where somebody has."""
+    def _running_or_new(self, key: Hashable) -> tuple[Future[Any], bool]:
+        """Where the answer to a question will be, and whether it is this caller's to find."""
         with self._lock:
-            if key in self._running:
-                return None
-            self._running[key] = mine = Future[Any]()
-            return mine
+            is_new = key not in self._running
+            return self._running.setdefault(key, Future()), is_new
 
-    def _found(
+    def _find(
         self,
-        mine: Future[Any],
+        answer: Future[Any],
         key: Hashable,
         query: Callable[Concatenate[Cursor, P], T],
         *arguments: P.args,
@@ -149,7 +146,7 @@ class Desk:
         except BaseException as error:  # noqa: BLE001  # whoever asks for it gets it
             with self._lock:
                 del self._running[key]
-            mine.set_exception(error)
+            answer.set_exception(error)
             return
         with self._lock:
             self._answers.pop(key, None)
@@ -157,7 +154,7 @@ class Desk:
             if len(self._answers) > KEPT_MAX:
                 del self._answers[next(iter(self._answers))]
             del self._running[key]
-        mine.set_result(value)
+        answer.set_result(value)
 
     def fresh(self, query: Callable[Concatenate[Cursor, P], T], *arguments: P.args, **named: P.kwargs) -> T:
         """The answer without keeping it, for questions about the very moment."""
