@@ -4,7 +4,6 @@ A settled file never changes, so a copy is right for as long as the dataset name
 where it lies. Nothing depends on the copies: without them, or with the disk full, every answer is the same, later.
 """
 
-import atexit
 import logging
 import shutil
 import tempfile
@@ -19,7 +18,8 @@ import msgspec
 
 from pipeline import dataset_views as views
 from pipeline.dataset_cursor import FileRead, TableFiles
-from pipeline.dataset_hot import Hot
+from pipeline.dataset_empty import empty_files
+from pipeline.dataset_hot import Hot, run
 from pipeline.dataset_schemas import FACTS, Table
 
 # The statements are put together from our own names.
@@ -53,9 +53,8 @@ class Copies:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
-        self._folder = Path(tempfile.mkdtemp(prefix="calltape-copies-"))
-        # A dashboard that is stopped does not always close its reader.
-        atexit.register(self.remove)
+        # With the other files of this process, which go when it ends: a dashboard does not always close its reader.
+        self._folder = Path(tempfile.mkdtemp(prefix="copies-", dir=empty_files()))
         self._settings = settings
         self._clock = clock
         self._making = threading.Lock()
@@ -67,8 +66,7 @@ class Copies:
         connection.complete()
 
     def remove(self) -> None:
-        """Remove the file. The connection is closed before, or ends with the process."""
-        atexit.unregister(self.remove)
+        """Remove the file. The connection must be closed before."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def sources(self, table: Table, files: Mapping[str, Sequence[FileRead]]) -> dict[str, list[str]]:
@@ -110,7 +108,7 @@ class Copies:
         self._made += 1
         table = f"{CATALOG}.file_{self._made}"
         try:
-            self._run(f"create table {table} as select * from {views.read_files([file])}")
+            run(self._connection, f"create table {table} as select * from {views.read_files([file])}")
         except duckdb.Error as error:
             # Merged away meanwhile, or the disk is full: what is not copied is read where it lies.
             _log.warning("%s was not copied: %s", file, str(error).splitlines()[0])
@@ -125,15 +123,7 @@ class Copies:
         for file in [file for file in gone if now - self._gone_s[file] >= KEPT_GONE_S]:
             table = self._tables[file]
             self._tables = {name: other for name, other in self._tables.items() if name != file}
-            self._run(f"drop table {table}")
+            run(self._connection, f"drop table {table}")
 
     def _size(self) -> int:
         return sum(file.stat().st_size for file in self._folder.iterdir())
-
-    def _run(self, statement: str) -> None:
-        cursor = self._connection.cursor()
-        try:
-            cursor.execute(statement)
-            cursor.complete()
-        finally:
-            cursor.close()

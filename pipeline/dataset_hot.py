@@ -48,13 +48,11 @@ class Hot:
         with self._lock:
             now_s = self._clock()
             self._drop_unused(now_s)
-            state = self._states.setdefault((table.name, *hot), Newest(table="", used_s=now_s, older={}))
+            key = (table.name, *hot)
+            if key not in self._states:
+                self._states[key] = Newest(table=self._put(table, hot), used_s=now_s, older={})
+            state = self._states[key]
             state.used_s = now_s
-            if not state.table:
-                self._made += 1
-                rows = views.newest_of(table, f"select * from {views.read_files(hot)}")
-                self._run(f"create table memory.main.newest_{self._made} as {rows}")
-                state.table = f"memory.main.newest_{self._made}"
             for source in touched:
                 if source not in state.older:
                     state.older[source] = self._has_older(table, source, state.table)
@@ -64,18 +62,26 @@ class Hot:
                 views.SETTLED: [source for source in touched if not state.older[source]],
             }
 
+    def _put(self, table: Table, hot: Sequence[str]) -> str:
+        self._made += 1
+        made = f"memory.main.newest_{self._made}"
+        rows = views.newest_of(table, f"select * from {views.read_files(hot)}")
+        run(self._connection, f"create table {made} as {rows}")
+        return made
+
     def _has_older(self, table: Table, source: str, newest: str) -> bool:
         key = ", ".join(f'"{column}"' for column in table.key)
-        return bool(self._run(f"select 1 from {source} semi join {newest} using ({key}) limit 1"))
+        return bool(run(self._connection, f"select 1 from {source} semi join {newest} using ({key}) limit 1"))
 
     def _drop_unused(self, now_s: float) -> None:
         for key in [key for key, state in self._states.items() if now_s - state.used_s >= KEPT_S]:
-            if table := self._states.pop(key).table:
-                self._run(f"drop table {table}")
+            run(self._connection, f"drop table {self._states.pop(key).table}")
 
-    def _run(self, statement: str) -> list[tuple[object, ...]]:
-        cursor = self._connection.cursor()
-        try:
-            return cursor.execute(statement).fetchall()
-        finally:
-            cursor.close()
+
+def run(connection: duckdb.DuckDBPyConnection, statement: str) -> list[tuple[object, ...]]:
+    """What a statement of our own gives, asked beside whatever else the connection is used for."""
+    cursor = connection.cursor()
+    try:
+        return cursor.execute(statement).fetchall()
+    finally:
+        cursor.close()

@@ -70,20 +70,26 @@ def rows_of(table: Table, sources: Mapping[str, Sequence[str]], wanted: Containe
     110 ms for what those of two days answer in 49. So does each column, also where nobody asks for it: only those
     that are `wanted` are there, and what the rows are told apart by; all where that is not said.
     """
-    named = [name for name in table.columns.names if wanted is None or name in wanted or name in (*table.key, *ALWAYS)]
-    dollars = [
-        name.removesuffix("_nanos")
+    always = (*table.key, *ALWAYS)
+    named = [
+        name
         for name in table.columns.names
-        if name.endswith(NANOS) and (wanted is None or name.removesuffix("_nanos") in wanted)
+        if wanted is None or name in wanted or name in always or _in_dollars(name) in wanted
     ]
-    named += [f"{name}_nanos" for name in dollars if f"{name}_nanos" not in named]
     columns = _listed(named)
     parts = _latest(table, sources, columns) if table.versioned else _plain(sources, columns)
-    # Exact: an integer times a decimal. 18 digits hold 999 million dollars to the nano-dollar.
-    exact = [
-        f"({_quoted(f'{name}_nanos')}::decimal(18, 0) * 0.000000001)::decimal(18, 9) as {name}" for name in dollars
+    dollars = [
+        # Exact: an integer times a decimal. 18 digits hold 999 million dollars to the nano-dollar.
+        f"({_quoted(name)}::decimal(18, 0) * 0.000000001)::decimal(18, 9) as {_in_dollars(name)}"
+        for name in named
+        if name.endswith(NANOS)
     ]
-    return f"select {', '.join([*map(_quoted, named), *exact, 'date'])} from ({' union all '.join(parts)})"
+    return f"select {', '.join([*map(_quoted, named), *dollars, 'date'])} from ({' union all '.join(parts)})"
+
+
+def _in_dollars(name: str) -> str:
+    """The name of the column beside one of nano-dollars."""
+    return name.removesuffix("_nanos")
 
 
 def read_files(files: Iterable[str]) -> str:
