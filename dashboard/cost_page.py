@@ -28,7 +28,7 @@ from pipeline.domain.reasons import meaning
 @scoped
 def page(desk: Desk, about: Scope, choice: Choice) -> None:
     """The money of the scope."""
-    for stretch in filter(None, (about.before, about)):
+    for stretch in about.with_before:
         desk.begin(overview.headline, stretch)
     for query in (cost.call_cost, cost.tallies, overview.money_by_model, quality.unpriced, cost.left_out):
         desk.begin(query, about)

@@ -22,7 +22,7 @@ YIELD_BIN_MS = 50
 @scoped
 def page(desk: Desk, about: Scope, choice: Choice) -> None:
     """The interruptions of the scope."""
-    for stretch in filter(None, (about.before, about)):
+    for stretch in about.with_before:
         desk.begin(overview.headline, stretch)
     desk.begin(overview.interruptions, about)
     desk.begin(interruptions.time_to_yield, about, bin_ms=YIELD_BIN_MS)

@@ -29,10 +29,10 @@ STAGE_HELP = {
 @scoped
 def page(desk: Desk, about: Scope, choice: Choice) -> None:
     """The waits of the scope."""
-    for query in (latency.cohorts, turns.stages, latency.not_measured):
-        desk.begin(query, about)
-    if about.before:
-        desk.begin(latency.cohorts, about.before)
+    for stretch in about.with_before:
+        desk.begin(latency.cohorts, stretch)
+    desk.begin(turns.stages, about)
+    desk.begin(latency.not_measured, about)
     cohorts = desk.ask(latency.cohorts, about)
     missing = desk.ask(latency.not_measured, about)
     if not cohorts:

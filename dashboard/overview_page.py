@@ -20,7 +20,7 @@ from dashboard.window import Choice, step_s
 @scoped
 def page(desk: Desk, about: Scope, choice: Choice) -> None:
     """The figures of the scope."""
-    for stretch in filter(None, (about, about.before)):
+    for stretch in about.with_before:
         desk.begin(overview.headline, stretch)
         desk.begin(latency.cohorts, stretch)
     for query in (overview.money_by_model, overview.interruptions, overview.errors, overview.incomplete):

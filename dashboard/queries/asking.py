@@ -62,6 +62,11 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return msgspec.structs.replace(self, since=self.since - (self.until - self.since), until=self.since)
 
+    @property
+    def with_before(self) -> "tuple[Scope, ...]":
+        """This stretch, and the one before where there is one."""
+        return (self,) if self.before is None else (self, self.before)
+
 
 DAYS_BEFORE: Final = 1
 """A row lies in the partition of the day on which its session opened. The API ends a session after an hour, so what

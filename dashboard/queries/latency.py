@@ -4,6 +4,7 @@
 # ruff: noqa: S608
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -11,7 +12,8 @@ from dashboard.queries.asking import FACETS, Scope, ask_scoped, bucket_of
 from dashboard.queries.percentiles import SHARES, each, percentiles
 from pipeline.dataset_cursor import Cursor
 
-MEASURES = ("perceived", "wire")
+MEASURES: Final = {"perceived": "perceived_latency_ms", "wire": "wire_latency_ms"}
+"""The column of each."""
 
 
 class Cohort(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -101,12 +103,12 @@ class LatencyPoint(msgspec.Struct, frozen=True, kw_only=True):
 
 def of_cohort(measure: str) -> str:
     """The table `measured` for what goes on from it: the cohort's turns with the measure as `latency_ms`."""
-    assert measure in MEASURES
+    column = MEASURES[measure]
     return f"""
     , measured as (
-        select *, {measure}_latency_ms as latency_ms from scoped_turns
+        select *, {column} as latency_ms from scoped_turns
         where input_kind = $input_kind and speech_ended_by is not distinct from $speech_ended_by::varchar
-            and coalesce(latency_basis, 'unknown') = $latency_basis and {measure}_latency_ms is not null
+            and coalesce(latency_basis, 'unknown') = $latency_basis and {column} is not null
     )
     """
 
